@@ -1,0 +1,14 @@
+"""Time: instants are UTC; ages inside a process are measured on the monotonic clock, which nobody can set back."""
+
+import time
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """The present instant, in UTC."""
+    return datetime.now(UTC)
+
+
+def ticks() -> float:
+    """Seconds on this process's monotonic clock; only differences mean anything."""
+    return time.monotonic()

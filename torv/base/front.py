@@ -1,0 +1,113 @@
+"""The front door of every process: one strict reading of the request, an id, limits, metrics and a log line.
+
+Servers differ in what they refuse, normalise or let through; so whatever could be read in two ways is refused here,
+and the decision is taken on the path as it was sent.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starlette.requests import HTTPConnection
+from structlog import get_logger
+
+from torv.base import clock, metrics, problems
+from torv.base.errors import MalformedRequest, TooLarge, TorvError
+from torv.base.ids import new_id
+
+log = get_logger("torv.request")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: what two programs may read differently in a path: encoded dots, slashes and controls, dot segments, empty segments
+_AMBIGUOUS = re.compile(rb"%(2e|2f|5c|0|1|7f|25)|\\|//|/\.{1,2}(/|$)|[^\x21-\x7e]|[;#]", re.IGNORECASE)
+_MANY_ALLOWED = frozenset({b"accept", b"accept-language", b"accept-encoding", b"cookie", b"via", b"forwarded"})
+HEADER_LIMIT = 100  #: header lines
+
+
+class Front:
+    """Wraps the application."""
+
+    def __init__(self, app: App, *, body_limit: int, language: str) -> None:
+        self._app, self._body_limit, self._language = app, body_limit, language
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = clock.ticks(), 0
+        request_id = new_id()
+        state = scope["state"] = {**scope.get("state", {}), "request_id": request_id}
+
+        async def answer(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", str(request_id).encode())]
+            await send(message)
+
+        try:
+            check_shape(scope)
+            await self._app(scope, _limited(scope, receive, self._body_limit), answer)
+        except TorvError as error:
+            await self._refuse(error, scope, receive, answer)
+        except Exception:
+            log.exception("request_failed", request_id=str(request_id), operation=state.get("operation"))
+            if not status:
+                await self._refuse(TorvError(), scope, receive, answer)
+        finally:
+            _account(state.get("operation", "none"), status, clock.ticks() - started, request_id)
+
+    async def _refuse(self, error: TorvError, scope: Scope, receive: Receive, send: Send) -> None:
+        language = problems.language_of(HTTPConnection(scope), self._language)
+        metrics.refusals_of_strangers.labels(error.code).inc()
+        await problems.response(error, language, scope["state"]["request_id"])(scope, receive, send)
+
+
+def check_shape(scope: Scope) -> None:
+    """Raises MalformedRequest for a path or header that two programs might read differently."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    if not path.startswith(b"/") or _AMBIGUOUS.search(path):
+        raise MalformedRequest(reason="the path is not in its plain form")
+    names = [name for name, _ in scope["headers"]]
+    if len(names) > HEADER_LIMIT:
+        raise MalformedRequest(reason="too many headers")
+    if len(set(names)) != len(names):
+        twins = [name for name, count in Counter(names).items() if count > 1 and name not in _MANY_ALLOWED]
+        if twins:
+            raise MalformedRequest(reason="a header stands twice")
+    if any(b"_" in name for name in names):
+        raise MalformedRequest(reason="a header name has an underscore")
+    if b"content-length" in names and b"transfer-encoding" in names:
+        raise MalformedRequest(reason="both Content-Length and Transfer-Encoding")
+
+
+def _limited(scope: Scope, receive: Receive, limit: int) -> Receive:
+    """A `receive` that raises TooLarge when the body passes the limit, whatever its headers say."""
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    if not declared.isdigit():
+        raise MalformedRequest(reason="Content-Length is not a number")
+    if int(declared) > limit:
+        raise TooLarge(limit=limit)
+    seen = 0
+
+    async def limited() -> MutableMapping[str, Any]:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise TooLarge(limit=limit)
+        return message
+
+    return limited
+
+
+def _account(operation: str, status: int, seconds: float, request_id: object) -> None:
+    metrics.requests.labels(operation, str(status)).inc()
+    metrics.request_seconds.labels(operation).observe(seconds)
+    level = log.warning if status >= 500 or not status else log.debug
+    level("request", operation=operation, status=status, ms=round(seconds * 1000, 1), request_id=str(request_id))

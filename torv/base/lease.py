@@ -1,0 +1,151 @@
+"""The lease: what this process is allowed to believe about agreements, bindings and fences.
+
+Every 250 ms one statement renews the row and returns the generation and the fences, and reports the calls in flight
+under the fences known until then. A process that cannot renew stops deciding after a second, by its own clock.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from uuid import UUID
+
+from torv.base import clock, metrics
+from torv.base.db import Database, Line, Tx, sql
+from torv.base.errors import MoveTakesTooLong, OutcomeUnknown, StateUnconfirmed
+from torv.base.ids import new_id
+
+RENEWAL = 0.25  #: seconds between renewals
+TRUST = 1.0  #: seconds a confirmed state may be believed
+HOLD = 5.0  #: seconds a call waits at a fence
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confirmed:
+    """What the renewal statement returns."""
+
+    generation: int
+    fences: list[str]
+    forced: list[str]  #: fences behind which calls in flight are cut
+
+
+class Lease:
+    """The lease of one process. `learn` is called with a connection whenever the generation has changed."""
+
+    def __init__(self, database: Database, kind: str, learn: Callable[[Tx], Awaitable[None]]) -> None:
+        self.process: UUID = new_id()
+        self.generation = 0
+        self._database, self._kind, self._learn = database, kind, learn
+        self._fences: frozenset[str] = frozenset()
+        self._in_flight: Counter[str] = Counter()
+        self._cuts: defaultdict[str, set[asyncio.Timeout]] = defaultdict(set)
+        self._confirmed_at = float("-inf")
+        self._wake, self._lowered = asyncio.Event(), asyncio.Condition()
+
+    def check(self) -> None:
+        """Raises StateUnconfirmed if the state was last confirmed more than a second ago."""
+        if clock.ticks() - self._confirmed_at > TRUST:
+            raise StateUnconfirmed
+
+    @asynccontextmanager
+    async def admitted(self, key: str, *, follows_admitted: bool = False) -> AsyncIterator[None]:
+        """Wait until no fence stands before `key`, then count as in flight until the block ends.
+
+        A call that belongs to the chain of an admitted call passes the fence. Raises MoveTakesTooLong after 5 s, and
+        OutcomeUnknown when the block is cut because the move would not wait for it any longer.
+        """
+        if key in self._fences and not follows_admitted:
+            await self._wait_at_fence(key)
+        self.check()
+        self._in_flight[key] += 1
+        try:
+            async with asyncio.timeout(None) as cut:
+                self._cuts[key].add(cut)
+                yield
+        except TimeoutError:
+            if not cut.expired():
+                raise
+            raise OutcomeUnknown from None
+        finally:
+            self._cuts[key].discard(cut)
+            self._in_flight[key] -= 1
+            if key in self._fences:
+                self._wake.set()  # the move waits for this
+
+    async def _wait_at_fence(self, key: str) -> None:
+        metrics.held_calls.inc()
+        try:
+            async with asyncio.timeout(HOLD), self._lowered:
+                await self._lowered.wait_for(lambda: key not in self._fences)
+        except TimeoutError:
+            raise MoveTakesTooLong from None
+        finally:
+            metrics.held_calls.dec()
+
+    async def run(self) -> None:
+        """Renew until cancelled; a lost connection is opened again by whoever repeats this step."""
+        async with self._database.line() as line:
+            await line.listen("torv_state", self._wake.set)
+            try:
+                while True:
+                    await self._renew(line)
+                    await self._sleep()
+            except asyncio.CancelledError:
+                await line.run(sql.end_lease, process=self.process)
+                raise
+
+    async def _sleep(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), RENEWAL)
+        self._wake.clear()
+
+    async def _renew(self, line: Line) -> None:
+        asked_at = clock.ticks()  # the answer is at least as old as the question
+        state = (
+            await line.all(
+                Confirmed, sql.renew_lease, process=self.process, kind=self._kind, generation=self.generation,
+                fences=sorted(self._fences), in_flight=dict(+self._in_flight),
+            )
+        )[0]  # fmt: skip
+        if state.generation != self.generation:
+            await self._learn(line)
+            self.generation = state.generation
+        fences = frozenset(state.fences)
+        if fences - self._fences:
+            self._wake.set()  # confirm a new fence at once, not in 250 ms
+        self._fences, self._confirmed_at = fences, asked_at
+        for cut in [each for key in state.forced for each in self._cuts[key]]:
+            cut.reschedule(asyncio.get_running_loop().time())
+        metrics.lease_age.set(clock.ticks() - asked_at)
+        async with self._lowered:
+            self._lowered.notify_all()
+
+
+async def raise_generation(tx: Tx) -> None:
+    """Make every process read agreements and bindings anew within a second: a part of the change itself."""
+    await tx.value(sql.raise_generation)
+    await tx.value(sql.notify_state)
+
+
+async def raise_fence(tx: Tx, key: str) -> None:
+    """Hold new calls of `key` in every process; `is_quiet` tells when all have confirmed."""
+    await tx.run(sql.raise_fence, key=key)
+    await tx.value(sql.notify_state)
+
+
+async def force_fence(tx: Tx, key: str) -> None:
+    """Cut the calls of `key` that are still in flight."""
+    await tx.run(sql.force_fence, key=key)
+    await tx.value(sql.notify_state)
+
+
+async def lower_fence(tx: Tx, key: str) -> None:
+    """Let waiting calls of `key` go on."""
+    await tx.run(sql.lower_fence, key=key)
+    await tx.value(sql.notify_state)
+
+
+async def is_quiet(tx: Tx, key: str) -> bool:
+    """Whether every living process honours the fence of `key` and carries no call of it."""
+    return bool(await tx.value(sql.unconfirmed_leases, key=key) == 0)

@@ -1,0 +1,28 @@
+"""Metrics: counted per process, added up over the processes of one node."""
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+
+requests = Counter("torv_requests_total", "Requests answered, by outcome.", ["operation", "status"])
+request_seconds = Histogram(
+    "torv_request_seconds", "Time from first byte to answer.", ["operation"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)  # fmt: skip
+refusals_of_strangers = Counter("torv_refusals_of_strangers_total", "Refusals of unidentified callers.", ["code"])
+trail_entries = Counter("torv_trail_entries_total", "Trail entries written by the batcher.")
+trail_batches = Counter("torv_trail_batches_total", "Batches of trail entries written.")
+trail_waiting = Gauge("torv_trail_waiting", "Trail entries waiting to be written.", multiprocess_mode="livesum")
+lease_age = Gauge("torv_lease_age_seconds", "Age of the confirmed state.", multiprocess_mode="livemax")
+loop_lag = Gauge("torv_loop_lag_seconds", "How late the event loop is.", multiprocess_mode="livemax")
+feed_positions = Gauge("torv_feed_position", "Last position given, by stream.", ["stream"], multiprocess_mode="livemax")
+held_calls = Gauge("torv_held_calls", "Calls waiting at a fence.", multiprocess_mode="livesum")
+
+
+def exposition() -> bytes:
+    """All metrics in the Prometheus text format; over all processes of the node when they share a folder."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest()
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library's own gap
+    return generate_latest(registry)

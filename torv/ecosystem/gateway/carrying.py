@@ -1,0 +1,103 @@
+"""Carrying a call: decide, log the intent, wait at the fence, forward, log the outcome, answer."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from torv.base import clock
+from torv.base.access import Access, Demand
+from torv.base.errors import CapabilityNotBound, OutcomeUnknown, TorvError
+from torv.base.http import Engine
+from torv.base.trail import Entry, entry_of
+from torv.ecosystem.gateway import service, shadowing
+from torv.ecosystem.gateway.forwarding import ModuleClient
+from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
+from torv.ecosystem.gateway.rules import FINAL, is_moved
+from torv.ecosystem.modules import Directory, Release, Route
+
+
+class Provider(Protocol):
+    """Decides whether a release may provide a capability just now. Raises Denied or StateUnconfirmed."""
+
+    def __call__(self, release: Release, demand: Demand) -> Access: ...
+
+
+class Gateway:
+    """The gateway of one process."""
+
+    def __init__(
+        self, engine: Engine, client: ModuleClient, directory: Callable[[], Directory], may_provide: Provider
+    ) -> None:
+        self.engine, self.directory = engine, directory
+        self._client, self._may_provide = client, may_provide
+        self._shadows = shadowing.Shadows(engine, client)
+
+    async def carry(self, outgoing: Outgoing) -> ModuleAnswer:
+        """The module's answer. Whatever happens to the caller, a call that was begun is carried to its end."""
+        carry = self._carry_safe if outgoing.operation.safe else self._carry_unsafe
+        return await asyncio.shield(asyncio.ensure_future(carry(outgoing)))
+
+    async def _carry_safe(self, outgoing: Outgoing) -> ModuleAnswer:
+        await self.engine.trail.write([_entry(outgoing, "intent")])
+        try:
+            try:
+                route, answer, took = await self._forward(outgoing)
+            except OutcomeUnknown:  # cut by a move: a safe call may simply be asked again, of the successor
+                route, answer, took = await self._forward(outgoing)
+        except TorvError as error:
+            await self.engine.trail.write([_entry(outgoing, "outcome", result=error.code)])
+            raise
+        await self.engine.trail.write([_outcome(outgoing, route, answer, took)])
+        if route.shadow is not None and answer.status == 200:
+            self._shadows.compare(route, outgoing, answer)
+        return answer
+
+    async def _carry_unsafe(self, outgoing: Outgoing) -> ModuleAnswer:
+        async with self.engine.database.transaction() as tx:
+            earlier = await service.claim_call(tx, outgoing, self.engine.lease.process)
+            tx.notes.append(_entry(outgoing, "intent", result="permitted" if earlier is None else "replayed"))
+        if earlier is not None:
+            return earlier
+        try:
+            route, answer, took = await self._forward(outgoing)
+            if is_moved(answer):
+                raise OutcomeUnknown
+        except TorvError as error:
+            await self._give_back(outgoing, _entry(outgoing, "outcome", result=error.code))
+            raise
+        if answer.status not in FINAL:
+            await self._give_back(outgoing, _outcome(outgoing, route, answer, took))
+            return answer
+        async with self.engine.database.transaction() as tx:
+            await service.finish_call(tx, outgoing, answer)
+            tx.notes.append(_outcome(outgoing, route, answer, took))
+        return answer
+
+    async def _give_back(self, outgoing: Outgoing, entry: Entry) -> None:
+        async with self.engine.database.transaction() as tx:
+            await service.release_call(tx, outgoing)
+            tx.notes.append(entry)
+
+    async def _forward(self, outgoing: Outgoing) -> tuple[Route, ModuleAnswer, float]:
+        """Wait at the fence, then send the call to whoever provides the capability at that instant."""
+        async with self.engine.lease.admitted(outgoing.capability, follows_admitted=outgoing.is_chained):
+            route = self.directory().routes.get(outgoing.capability)
+            if route is None:
+                raise CapabilityNotBound
+            demand = Demand(service=outgoing.capability, operation="provide", category=outgoing.operation.category)
+            self._may_provide(route.release, demand)
+            sent_at = clock.ticks()
+            answer = await self._client.forward(route.release, outgoing)
+            return route, answer, clock.ticks() - sent_at
+
+
+def _entry(outgoing: Outgoing, kind: str, result: str = "permitted") -> Entry:
+    return entry_of(outgoing.access, kind, call_id=outgoing.call_id, result=result)
+
+
+def _outcome(outgoing: Outgoing, route: Route, answer: ModuleAnswer, took: float) -> Entry:
+    detail = {
+        "release": str(route.release.id), "epoch": route.epoch, "status": answer.status,
+        "bytes": len(answer.body), "module_ms": round(took * 1000, 1),
+    }  # fmt: skip
+    return entry_of(outgoing.access, "outcome", call_id=outgoing.call_id, detail=detail)

@@ -1,0 +1,34 @@
+-- name: claim_call
+-- Claims a key for one carrying out: a new key, one nobody carries, or one whose process is dead.
+insert into gateway.calls (key, request_hash, call_id, process) values (:key, :request_hash, :call_id, :process)
+on conflict (key) do update set call_id = excluded.call_id, process = excluded.process, at = clock_timestamp()
+where gateway.calls.status is null and gateway.calls.request_hash = excluded.request_hash
+  and (gateway.calls.process is null or not exists (
+       select from base.v_leases l where l.process = gateway.calls.process and l.renewed_at > clock_timestamp() - interval '1.5 seconds'))
+returning call_id;
+
+-- name: call_by_key
+-- What is known of a key.
+select request_hash, status, content_type, body from gateway.calls where key = :key;
+
+-- name: finish_call
+-- Keeps the answer for whoever repeats the call.
+update gateway.calls set status = :status, content_type = :content_type, body = :body, process = null where key = :key and call_id = :call_id;
+
+-- name: release_call
+-- Lets the next attempt under the key be carried out at once: the outcome of this one is not known.
+update gateway.calls set process = null where key = :key and call_id = :call_id and status is null;
+
+-- name: forget_calls
+-- Forgets answers after 24 hours.
+delete from gateway.calls where at < clock_timestamp() - interval '24 hours';
+
+-- name: insert_comparison
+-- Keeps how a shadow answer compared: paths and hashes, never content.
+insert into gateway.comparisons (capability, release_id, operation, call_id, is_equal, paths, hash_in_service, hash_shadow)
+values (:capability, :release_id, :operation, :call_id, :is_equal, :paths, :hash_in_service, :hash_shadow);
+
+-- name: shadow_result
+-- How a candidate has compared since an instant.
+select count(*) as compared, count(*) filter (where not is_equal) as different
+from gateway.comparisons where capability = :capability and release_id = :release_id and at >= :since;

@@ -1,0 +1,64 @@
+"""Rules of the gateway: keys, what may be remembered, and how two answers are compared."""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from torv.base.access import Caller
+from torv.base.signing import Keys
+from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
+
+#: answers of a module that are its last word on a call; anything else may come out differently when repeated
+FINAL = frozenset({*range(200, 300), 400, 404, 409, 410, 412, 422})
+CHAIN_LIFE = 10  #: seconds within which a call may follow from another
+
+
+def own_key(caller: Caller, capability: str, key: str) -> str:
+    """The caller's Idempotency-Key as nobody else's: two callers may use the same words."""
+    return hashlib.sha256(f"{caller.subject}\n{capability}\n{key}".encode()).hexdigest()
+
+
+def request_hash(outgoing: Outgoing) -> bytes:
+    """What makes two calls the same call."""
+    parts = (outgoing.operation.id, outgoing.path, repr(outgoing.query), outgoing.content_type)
+    return hashlib.sha256("\n".join(parts).encode() + b"\n" + outgoing.body).digest()
+
+
+def call_mark(keys: Keys, call_id: UUID) -> str:
+    """The Torv-Call header: names the call, the time, and our mark, so that what follows from the call can be known."""
+    text = f"{call_id}.{int(time.time())}"
+    return f"{text}.{keys.call_mark(text)}"
+
+
+def is_chained(keys: Keys, header: str | None) -> bool:
+    """Whether a Torv-Call header is ours and fresh."""
+    if header is None:
+        return False
+    text, _, mark = header.rpartition(".")
+    when = text.rpartition(".")[2]
+    return (
+        when.isdecimal() and time.time() - int(when) <= CHAIN_LIFE and hmac.compare_digest(keys.call_mark(text), mark)
+    )
+
+
+def is_moved(answer: ModuleAnswer) -> bool:
+    """Whether the module was told that it does not hold the capability: nothing was written."""
+    return answer.status == 409 and b'"binding_moved"' in answer.body
+
+
+def differing_paths(ours: Any, theirs: Any, path: str = "") -> Iterator[str]:
+    """Where two JSON values differ, as JSON pointers; lists of other lengths differ as a whole."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for name in sorted(ours.keys() | theirs.keys()):
+            if name in ours and name in theirs:
+                yield from differing_paths(ours[name], theirs[name], f"{path}/{name}")
+            else:
+                yield f"{path}/{name}"
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for index, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
+            yield from differing_paths(mine, other, f"{path}/{index}")
+    elif ours != theirs:
+        yield path or "/"

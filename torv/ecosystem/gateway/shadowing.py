@@ -1,0 +1,73 @@
+"""Shadowing: a candidate answers a copy of safe calls; only whether and where the answers differ is kept."""
+
+import asyncio
+import hashlib
+from typing import Any
+
+import rfc8785
+
+from torv.base.errors import InvalidInput, TorvError
+from torv.base.http import Engine
+from torv.base.signing import strict_json
+from torv.base.trail import entry_of
+from torv.ecosystem.gateway import service
+from torv.ecosystem.gateway.forwarding import ModuleClient
+from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
+from torv.ecosystem.gateway.rules import differing_paths
+from torv.ecosystem.modules import Release, Route
+
+TRIES = 4  #: a candidate may be a moment behind: a difference counts when it stays
+PAUSE = 0.2  #: seconds between the tries
+AT_ONCE = 2  #: comparisons per process at a time; more calls than that go unmirrored
+
+
+class Shadows:
+    """The comparisons that one process has under way."""
+
+    def __init__(self, engine: Engine, client: ModuleClient) -> None:
+        self._engine, self._client = engine, client
+        self._running: set[asyncio.Task[None]] = set()
+
+    def compare(self, route: Route, outgoing: Outgoing, answer: ModuleAnswer) -> None:
+        """Mirror a safe call that was answered, unless enough are being mirrored already."""
+        if route.shadow is None or len(self._running) >= AT_ONCE:
+            return
+        task = asyncio.create_task(self._compare(route.release, route.shadow, outgoing, answer))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _compare(self, in_service: Release, shadow: Release, outgoing: Outgoing, answer: ModuleAnswer) -> None:
+        try:
+            await self._engine.trail.write(
+                [entry_of(outgoing.access, "intent", call_id=outgoing.call_id, result="mirrored")]
+            )
+            for attempt in range(TRIES):
+                if attempt:
+                    await asyncio.sleep(PAUSE)
+                    answer = await self._client.forward(in_service, outgoing)
+                mirrored = await self._client.forward(shadow, outgoing)
+                paths = _differences(answer, mirrored)
+                if not paths:
+                    break
+            async with self._engine.database.transaction() as tx:
+                hashes = (hashlib.sha256(each.body).digest() for each in (answer, mirrored))
+                await service.note_comparison(tx, outgoing, shadow.id, paths[:20], *hashes)
+        except TorvError:
+            pass  # a comparison that could not be made says nothing; a candidate that is down fails on its own account
+
+
+def _differences(answer: ModuleAnswer, mirrored: ModuleAnswer) -> list[str]:
+    if answer.status != mirrored.status:
+        return ["(status)"]
+    ours, theirs = _content(answer), _content(mirrored)
+    if ours is None or theirs is None:
+        return [] if answer.body == mirrored.body else ["(body)"]
+    return list(differing_paths(ours, theirs))
+
+
+def _content(answer: ModuleAnswer) -> Any:
+    """The JSON of an answer, brought to one form; None if it has none."""
+    try:
+        return strict_json(rfc8785.dumps(strict_json(answer.body)))
+    except (InvalidInput, rfc8785.CanonicalizationError):
+        return None

@@ -1,0 +1,63 @@
+"""Routes of modules: registration, bindings, and the tokens programs identify themselves with."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from torv.base.errors import InvalidClient
+from torv.base.http import Answer, Call, Routes
+from torv.ecosystem.modules import service, tokens
+from torv.ecosystem.modules.models import Binding, Module, NewModule, NewRelease, Release
+
+routes = Routes("", "modules")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewBinding:
+    capability: str
+    release_id: UUID
+
+
+@routes.open("/oauth/token", method="POST")
+async def fetch_token(call: Call) -> Answer:
+    """Exchange a signed assertion for an access token (RFC 6749, RFC 7523)."""
+    try:
+        form = dict(parse_qsl((await call.request.body()).decode("ascii"), strict_parsing=True, max_num_fields=10))
+    except ValueError:
+        raise InvalidClient(reason="the form cannot be read") from None
+    engine = call.engine
+    async with call.writing() as tx:
+        token = await tokens.token_for_module(tx, form, issuer=engine.settings.issuer, key=engine.keys.tokens)
+    return Answer(body={"access_token": token, "token_type": "Bearer", "expires_in": tokens.LIFE})
+
+
+@routes.open("/.well-known/jwks.json")
+async def token_keys(call: Call) -> dict[str, Any]:
+    """The public keys Torv's tokens are made with."""
+    return call.engine.keys.token_jwks()
+
+
+@routes.writes("/api/v1/modules", "register", "module", status_code=201)
+async def register_module(call: Call, new: NewModule) -> Module:
+    """Register a partner's program."""
+    return await service.register_module(call.tx, call.access, new=new)
+
+
+@routes.writes("/api/v1/modules/{module_id}/releases", "register", "module", status_code=201)
+async def register_release(call: Call, module_id: UUID, new: NewRelease) -> Release:
+    """Register a release with its address and public key; its id is its client id."""
+    private = call.engine.settings.private_modules
+    return await service.register_release(call.tx, call.access, module_id, new=new, private=private)
+
+
+@routes.reads("/api/v1/bindings", "read", "module")
+async def list_bindings(call: Call) -> list[Binding]:
+    """Which release provides each capability."""
+    return await service.list_bindings(call.tx, call.access)
+
+
+@routes.writes("/api/v1/bindings", "bind", "module", status_code=201)
+async def bind(call: Call, new: NewBinding) -> Binding:
+    """Bind a capability for the first time."""
+    return await service.bind(call.tx, call.access, capability=new.capability, release_id=new.release_id)

@@ -1,0 +1,94 @@
+"""The verbs of modules; the only writer of the schema `modules`."""
+
+from dataclasses import asdict
+from uuid import UUID
+
+from torv.base import db, lease, signing
+from torv.base.access import Access
+from torv.base.db import Tx
+from torv.base.errors import AlreadyExists, CapabilityNotBound
+from torv.base.ids import new_id
+from torv.base.sql import load
+from torv.base.trail import note
+from torv.ecosystem.modules.addresses import normal_address
+from torv.ecosystem.modules.contracts import Contract
+from torv.ecosystem.modules.models import Binding, Module, NewModule, NewRelease, Release
+from torv.kernel.records import declare_type, hand_over
+
+sql = load(__file__)
+db.names_constraint("modules_name_key", AlreadyExists)
+db.names_constraint("releases_version_key", AlreadyExists)
+
+
+async def add_contract(tx: Tx, contract: Contract) -> None:
+    """Store a contract and declare its record types."""
+    operations = [asdict(each) for each in contract.operations]
+    await tx.run(
+        sql.upsert_contract, capability=contract.capability, major=contract.major, version=contract.version,
+        operations=operations, hash=contract.hash,
+    )  # fmt: skip
+    for record_type in contract.records:
+        await declare_type(tx, record_type)
+    await lease.raise_generation(tx)
+
+
+async def register_module(tx: Tx, access: Access, *, new: NewModule) -> Module:
+    """Register a partner's program. Raises AlreadyExists."""
+    module = await tx.one(Module, sql.insert_module, id=new_id(), partner_id=new.partner_id, name=new.name)
+    note(tx, access, "write", detail={"module": str(module.id)})
+    return module
+
+
+async def register_release(tx: Tx, access: Access, module_id: UUID, *, new: NewRelease, private: bool) -> Release:
+    """Register a release. Raises ModuleAddressInvalid, InvalidInput for the key, or AlreadyExists."""
+    release_id = new_id()
+    jwk = signing.public(signing.read_public_key(new.jwk))
+    url = normal_address(new.url, private=private)
+    await tx.run(sql.insert_release, id=release_id, module_id=module_id, version=new.version, url=url, jwk=jwk)
+    await lease.raise_generation(tx)
+    note(tx, access, "write", detail={"release": str(release_id)})
+    return await release_by_id(tx, release_id)
+
+
+async def release_by_id(tx: Tx, release_id: UUID) -> Release:
+    """A release. Raises NotFound."""
+    return await tx.one(Release, sql.release_by_id, id=release_id)
+
+
+async def release_in_service(tx: Tx, capability: str) -> UUID | None:
+    """The release that provides a capability; None if none does."""
+    found: UUID | None = await tx.value(sql.release_in_service, capability=capability)
+    return found
+
+
+async def bind(tx: Tx, access: Access, *, capability: str, release_id: UUID) -> Binding:
+    """Bind a capability for the first time; later it is moved. Raises AlreadyExists, CapabilityNotBound or NotFound."""
+    if not await tx.value(sql.has_contract, capability=capability):
+        raise CapabilityNotBound
+    if await tx.value(sql.is_bound, capability=capability):
+        raise AlreadyExists
+    await release_by_id(tx, release_id)
+    await move_binding(tx, capability, release_id)
+    note(tx, access, "write", detail={"capability": capability, "release": str(release_id)})
+    return next(each for each in await tx.all(Binding, sql.bindings_with_names) if each.capability == capability)
+
+
+async def move_binding(tx: Tx, capability: str, release_id: UUID) -> int:
+    """Let a release provide the capability from commit on: fence, epoch and binding in one. Gives the new epoch."""
+    epoch = await hand_over(tx, capability, release_id)
+    await tx.run(sql.set_binding, capability=capability, release_id=release_id, epoch=epoch)
+    await lease.raise_generation(tx)
+    return epoch
+
+
+async def set_shadow(tx: Tx, capability: str, release_id: UUID | None) -> None:
+    """Let a candidate get a copy of safe calls, or nobody."""
+    await tx.run(sql.set_shadow, capability=capability, release_id=release_id)
+    await lease.raise_generation(tx)
+
+
+async def list_bindings(tx: Tx, access: Access) -> list[Binding]:
+    """Which release provides each capability."""
+    bindings = await tx.all(Binding, sql.bindings_with_names)
+    note(tx, access, "read", detail={"bindings": len(bindings)})
+    return bindings

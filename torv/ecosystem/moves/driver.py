@@ -1,0 +1,187 @@
+"""The driver: takes each move a step further, again and again; what was interrupted is taken up where it stands."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from torv.base import clock, lease
+from torv.base.access import Access, Demand
+from torv.base.db import Database
+from torv.base.errors import Denied, TorvError
+from torv.ecosystem.gateway import ModuleClient, shadow_results
+from torv.ecosystem.modules import Release, release_by_id, set_shadow
+from torv.ecosystem.moves import possession, rules, service
+from torv.ecosystem.moves.models import Move, MoveState
+from torv.ecosystem.moves.possession import Progress, RecordsDiffer
+from torv.kernel.records import close_fence, has_records_after, record_types
+
+PAUSE = 0.1  #: seconds between two looks at the moves
+TICK = 0.01  #: seconds between two looks during a freeze
+
+
+class Driver:
+    """Drives the moves of one municipality; only the leading worker has one running."""
+
+    def __init__(self, database: Database, client: ModuleClient, may: Callable[[Release, Demand], Access]) -> None:
+        self._database, self._client, self._may = database, client, may
+        self._progress: dict[UUID, list[Progress]] = {}
+        self._steps: dict[MoveState, Callable[[Move], Awaitable[None]]] = {
+            MoveState.PLANNED: self._begin,
+            MoveState.PREFLIGHT: self._preflight,
+            MoveState.HYDRATING: self._hydrate,
+            MoveState.SHADOWING: self._shadow,
+            MoveState.FREEZING: self._freeze,
+            MoveState.MOVED: self._settle,
+        }
+
+    async def run(self) -> None:
+        """Drive until cancelled."""
+        while True:
+            async with self._database.reading() as tx:
+                moves = await service.moves_to_drive(tx)
+            for move in moves:
+                await self._advance(move)
+            await asyncio.sleep(PAUSE)
+
+    async def _advance(self, move: Move) -> None:
+        try:
+            await self._steps[MoveState(move.state)](move)
+        except RecordsDiffer as difference:
+            await self._give_up(move, "records_differ", what=str(difference))
+        except Denied as denial:
+            await self._give_up(move, "not_permitted", check=denial.facts["check"])
+
+    async def _begin(self, move: Move) -> None:
+        await self._enter(move, MoveState.PREFLIGHT)
+
+    async def _preflight(self, move: Move) -> None:
+        """May the candidate provide the capability, hand it out again, and write its records?"""
+        candidate = await self._candidate(move)
+        async with self._database.reading() as tx:
+            kinds = await record_types(tx, move.capability)
+        for kind in kinds:
+            for service_name, operation in (
+                (move.capability, "provide"),
+                (move.capability, "export"),
+                ("records", "write"),
+            ):
+                self._may(candidate, Demand(service=service_name, operation=operation, category=kind.category))
+        await self._enter(move, MoveState.HYDRATING)
+
+    async def _hydrate(self, move: Move) -> None:
+        """Wait until the candidate has proved that it holds everything; it reads from the feed by itself."""
+        if not await self._prove(move):
+            return
+        detail = {"records": sum(each.records for each in self._progress[move.id])}
+        if move.reverses is not None:
+            await self._raise_fence(move, detail)
+            return
+        async with self._database.transaction() as tx:
+            await service.enter(tx, move, MoveState.SHADOWING, **detail)
+            await set_shadow(tx, move.capability, move.to_release)
+
+    async def _shadow(self, move: Move) -> None:
+        """Wait until enough answers were compared; a difference that stays ends the move."""
+        assert move.shadowing_at is not None
+        async with self._database.reading() as tx:
+            result = await shadow_results(tx, move.capability, move.to_release, move.shadowing_at)
+        detail = {"compared": result.compared, "different": result.different}
+        if result.different:
+            await self._give_up(move, "answers_differ", **detail)
+        elif rules.is_shadowed_enough((clock.now() - move.shadowing_at).total_seconds(), result.compared):
+            await self._prove(move)  # so that little is left to compare while calls wait
+            await self._raise_fence(move, detail)
+
+    async def _freeze(self, move: Move) -> None:
+        """Drain, compare what is left, flip; or give the calls back to the predecessor in time."""
+        if move.id not in self._progress:  # another worker froze and died: start over with nothing held
+            await self._thaw(move)
+            return
+        started = clock.ticks()
+        await self._drain(move, started)
+        while clock.ticks() - started < rules.FREEZE:
+            if await self._prove_all_written(move) and await self._flip(move):
+                return
+            await asyncio.sleep(TICK)
+        await self._give_up(move, "candidate_too_slow")
+
+    async def _drain(self, move: Move, started: float) -> None:
+        is_forced = False
+        while True:
+            async with self._database.transaction() as tx:
+                if await lease.is_quiet(tx, move.capability):
+                    return
+                waited = clock.ticks() - started
+                if waited > rules.DRAIN and not is_forced:
+                    await lease.force_fence(tx, move.capability)
+                    is_forced = True
+            if waited > rules.FREEZE:
+                return
+            await asyncio.sleep(TICK)
+
+    async def _prove_all_written(self, move: Move) -> bool:
+        async with self._database.reading() as tx:
+            waiting = await has_records_after(tx, move.capability, self._position(move))
+        if waiting:
+            return await self._prove(move)
+        return all(not each.pending for each in self._progress[move.id])
+
+    async def _flip(self, move: Move) -> bool:
+        """Change the binding, unless something was written after the last comparison."""
+        async with self._database.transaction() as tx:
+            await close_fence(tx, move.capability)
+            if await has_records_after(tx, move.capability, self._position(move)):
+                return False
+            await service.flip(tx, move)
+        del self._progress[move.id]
+        return True
+
+    async def _settle(self, move: Move) -> None:
+        async with self._database.transaction() as tx:
+            await service.settle(tx, move)
+
+    async def _raise_fence(self, move: Move, detail: dict[str, int]) -> None:
+        async with self._database.transaction() as tx:
+            await service.enter(tx, move, MoveState.FREEZING, **detail)
+            await set_shadow(tx, move.capability, None)
+            await lease.raise_fence(tx, move.capability)
+        async with self._database.reading() as tx:
+            frozen = next(each for each in await service.moves_to_drive(tx) if each.id == move.id)
+        await self._freeze(frozen)
+
+    async def _thaw(self, move: Move) -> None:
+        async with self._database.transaction() as tx:
+            await service.enter(tx, move, MoveState.HYDRATING, reason="freeze_interrupted")
+            await lease.lower_fence(tx, move.capability)
+
+    async def _prove(self, move: Move) -> bool:
+        candidate = await self._candidate(move)
+        if move.id not in self._progress:
+            async with self._database.reading() as tx:
+                self._progress[move.id] = [
+                    Progress(record_type=each) for each in await record_types(tx, move.capability)
+                ]
+        try:
+            proved = [
+                await possession.prove(self._database, self._client, candidate, each)
+                for each in self._progress[move.id]
+            ]
+        except TorvError:
+            return False  # the candidate does not answer just now: hydrating waits, a freeze runs out
+        return all(proved)
+
+    async def _enter(self, move: Move, state: MoveState) -> None:
+        async with self._database.transaction() as tx:
+            await service.enter(tx, move, state)
+
+    async def _give_up(self, move: Move, reason: str, **detail: object) -> None:
+        self._progress.pop(move.id, None)
+        async with self._database.transaction() as tx:
+            await service.give_up(tx, move, reason, **detail)
+
+    async def _candidate(self, move: Move) -> Release:
+        async with self._database.reading() as tx:
+            return await release_by_id(tx, move.to_release)
+
+    def _position(self, move: Move) -> int:
+        return min(each.position for each in self._progress[move.id])

@@ -1,0 +1,49 @@
+"""Records: the municipality's own copy of what modules produce, and the fence around who may write it."""
+
+from torv.kernel.records.api import routes
+from torv.kernel.records.buckets import (
+    BUCKETS,
+    STREAM,
+    bucket_of,
+    digest_of,
+    read_buckets,
+    sum_digests,
+    touched_buckets,
+)
+from torv.kernel.records.models import Bucket, LateWrite, NewRecord, Record, RecordType
+from torv.kernel.records.service import (
+    close_fence,
+    declare_type,
+    follow_records,
+    hand_over,
+    has_records_after,
+    late_writes,
+    read_record,
+    record_types,
+    write_record,
+)
+
+__all__ = [
+    "BUCKETS",
+    "STREAM",
+    "Bucket",
+    "LateWrite",
+    "NewRecord",
+    "Record",
+    "RecordType",
+    "bucket_of",
+    "close_fence",
+    "declare_type",
+    "digest_of",
+    "follow_records",
+    "hand_over",
+    "has_records_after",
+    "late_writes",
+    "read_buckets",
+    "read_record",
+    "record_types",
+    "routes",
+    "sum_digests",
+    "touched_buckets",
+    "write_record",
+]

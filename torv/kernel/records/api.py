@@ -1,0 +1,68 @@
+"""Routes of records: the modules' road into the kernel, and the feed they follow."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+
+from torv.base import clock
+from torv.base.errors import BindingMoved
+from torv.base.http import Answer, Call, Routes
+from torv.base.trail import note
+from torv.kernel.records import service
+from torv.kernel.records.models import LateWrite, NewRecord, Record
+
+routes = Routes("/api/v1/records", "records")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedPage:
+    records: list[Record]
+    position: int  #: continue from here
+    more: bool
+
+
+@routes.writes("", "write", None, status_code=201, response_model=Record)
+async def write_record(call: Call, new: NewRecord) -> Answer | BindingMoved:
+    """Write a version of a record; the same Idempotency-Key gives the same answer again."""
+    record = await service.write_record(call.tx, call.access, new=new, key=call.idempotency_key())
+    if isinstance(record, BindingMoved):
+        return record
+    replayed = any((entry.detail or {}).get("replayed") for entry in call.tx.notes)
+    return Answer(body=record, status=200 if replayed else 201)
+
+
+@routes.reads("/feed", "follow", None, keeps_own_time=True)
+async def follow_records(
+    call: Call,
+    capability: str,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 500,
+    wait: Annotated[float, Query(ge=0, le=20)] = 0,
+) -> FeedPage:
+    """The versions of a capability beyond a position; waits up to `wait` seconds for the first."""
+    deadline = clock.ticks() + wait
+    while True:
+        async with call.reading() as tx:
+            records = await service.follow_records(tx, call.access, capability=capability, after=after, size=limit)
+        left = deadline - clock.ticks()
+        if records or left <= 0:
+            position = records[-1].position or after if records else after
+            return FeedPage(records=records, position=position, more=len(records) == limit)
+        await call.engine.listener.wait(min(left, 1.0))
+        call.renew_permit()
+
+
+@routes.reads("/late", "read_late", None)
+async def late_writes(call: Call, capability: str) -> list[LateWrite]:
+    """Writes by modules that did not hold the capability."""
+    writes = await service.late_writes(call.tx, capability)
+    note(call.tx, call.access, "read", detail={"late_writes": len(writes)})
+    return writes
+
+
+@routes.reads("/{record_id}", "read", None)
+async def read_record(call: Call, record_id: UUID) -> Record:
+    """The latest version of a record."""
+    return await service.read_record(call.tx, call.access, record_id)

@@ -1,0 +1,62 @@
+-- Record types, versions, who holds each capability, digests, and writes that came too late.
+create table records.types (
+    capability text not null,
+    name text not null,
+    category text not null,
+    schema jsonb not null,
+    primary key (capability, name)
+);
+
+create table records.holders (
+    capability text primary key,
+    release_id uuid not null,          -- the only release whose writes count
+    epoch bigint not null              -- raised by each move
+);
+
+create table records.versions (
+    seq bigint generated always as identity primary key,
+    position bigint unique,            -- given by the sequencer
+    version_id uuid not null unique,
+    id uuid not null,
+    capability text not null,
+    type text not null,
+    version int not null check (version > 0),
+    -- at commit: what belongs together may be written in any order
+    person_id uuid constraint versions_person_known references persons.persons (id) deferrable initially deferred,
+    body jsonb not null,
+    digest bytea not null,
+    bucket int not null,
+    release_id uuid not null,
+    epoch bigint not null,
+    idempotency_key text not null,
+    request_hash bytea not null,
+    at timestamptz not null default clock_timestamp(),
+    constraint versions_follow unique (id, version),
+    constraint versions_key unique (capability, idempotency_key),
+    foreign key (capability, type) references records.types (capability, name)
+);
+create index versions_waiting on records.versions (seq) where position is null;
+create index versions_feed on records.versions (capability, position);
+create index versions_person on records.versions (person_id);
+
+create table records.buckets (
+    capability text not null,
+    type text not null,
+    number int not null check (number between 0 and 4095),
+    total bytea not null,
+    count bigint not null,
+    primary key (capability, type, number)
+);
+
+create table records.late_writes (
+    id uuid primary key,
+    capability text not null,
+    release_id uuid not null,
+    idempotency_key text not null,
+    content jsonb not null,
+    at timestamptz not null default clock_timestamp(),
+    unique (capability, release_id, idempotency_key)
+);
+
+create view records.v_buckets as select capability, type, number, total, count from records.buckets;
+create view records.v_versions as select id, version, capability, type, person_id, body, epoch, position, at from records.versions;

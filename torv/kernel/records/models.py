@@ -1,0 +1,86 @@
+"""Values of records: versions, types, digests, and writes that came too late."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordType:
+    """A kind of record, as a contract declares it."""
+
+    capability: str
+    name: str
+    category: str  #: the data category a permit must cover
+    schema: dict[str, Any]  #: JSON Schema 2020-12 of the body
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """One version of a record."""
+
+    id: UUID
+    capability: str
+    type: str
+    version: int
+    person_id: UUID | None
+    body: dict[str, Any]
+    digest: str  #: SHA-256 over id, version and canonical content, hex; see buckets.py
+    epoch: int  #: of the binding under which it was written
+    position: int | None  #: in the feed; None until the sequencer has been there
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewRecord:
+    """A version to be written."""
+
+    capability: str
+    type: str
+    body: dict[str, Any]
+    id: UUID | None = None  #: None makes a new record
+    expected_version: int = 0  #: the version it follows; 0 for a new record
+    person_id: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LateWrite:
+    """A write by a module that does not hold the capability: kept and shown, never the truth."""
+
+    id: UUID
+    capability: str
+    release_id: UUID
+    idempotency_key: str
+    at: datetime  #: the content stays in the kernel until somebody with a reason asks for it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bucket:
+    """The digest of the records whose ids hash to one of 4,096 buckets."""
+
+    number: int
+    total: bytes  #: sum mod 2^256 of the digests of the latest versions, 32 bytes big endian
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holder:
+    """Who holds a capability, and what the key of a write has led to before."""
+
+    release_id: UUID | None
+    epoch: int | None
+    earlier: UUID | None  #: the version written under the same key
+    earlier_hash: bytes | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Numbered:
+    """A version that has just been given its position."""
+
+    capability: str
+    type: str
+    bucket: int
+    digest: bytes
+    previous: bytes | None  #: digest of the version it replaces
+    position: int = field(default=0)

@@ -1,0 +1,175 @@
+"""The verbs of records; the only writer of the schema `records`."""
+
+import hashlib
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+import jsonschema_rs
+import rfc8785
+
+from torv.base import db
+from torv.base.access import Access
+from torv.base.db import Tx
+from torv.base.errors import (
+    BindingMoved,
+    Denied,
+    IdempotencyKeyReused,
+    NotFound,
+    PersonUnknown,
+    RecordInvalid,
+    RecordTypeUnknown,
+    VersionMismatch,
+)
+from torv.base.ids import new_id
+from torv.base.sql import load
+from torv.base.trail import note
+from torv.kernel.records.buckets import bucket_of, digest_of
+from torv.kernel.records.models import Holder, LateWrite, NewRecord, Record, RecordType
+
+sql = load(__file__)
+db.names_constraint("versions_person_known", PersonUnknown)
+db.names_constraint("versions_follow", VersionMismatch)
+db.names_constraint("versions_key", IdempotencyKeyReused)
+
+_validators: dict[str, Any] = {}  #: compiled schemas, by their hash
+
+
+async def declare_type(tx: Tx, record_type: RecordType) -> None:
+    """Make a contract's record type known. Raises RecordInvalid if its schema is not a schema."""
+    _validator(record_type.schema)
+    await tx.run(sql.upsert_type, **asdict(record_type))
+
+
+async def write_record(tx: Tx, access: Access, *, new: NewRecord, key: str) -> Record | BindingMoved:
+    """Write the next version of a record, once per key.
+
+    The epoch is that of the caller's own binding, read inside the fence: a module that no longer holds the capability
+    gets BindingMoved returned (not raised: the late write is kept). Raises RecordTypeUnknown, RecordInvalid, Denied,
+    VersionMismatch, IdempotencyKeyReused; at commit PersonUnknown.
+    """
+    await _check(tx, access, new)
+    request_hash = hashlib.sha256(rfc8785.dumps(_plain(new))).digest()
+    await tx.value(sql.share_fence, capability=new.capability)
+    holder = await tx.one(Holder, sql.holder, capability=new.capability, key=key)
+    if holder.earlier is not None:
+        if holder.earlier_hash != request_hash:
+            raise IdempotencyKeyReused
+        note(tx, access, "write", _subjects(new), detail={"replayed": True})
+        return await tx.one(Record, sql.version_by_id, version_id=holder.earlier)
+    if holder.epoch is None or holder.release_id != access.caller.release_id:
+        return await _keep_late(tx, access, new, key)
+    return await _insert(tx, access, new, key, request_hash, holder.epoch)
+
+
+async def _check(tx: Tx, access: Access, new: NewRecord) -> None:
+    declared = await tx.maybe(RecordType, sql.record_type, capability=new.capability, name=new.type)
+    if declared is None:
+        raise RecordTypeUnknown
+    _require(access, declared.category)
+    error = next(_validator(declared.schema).iter_errors(new.body), None)
+    if error is not None:  # the message would quote the content; the place is enough
+        raise RecordInvalid(reason=f"/{'/'.join(map(str, error.instance_path))} ({error.kind.name})")
+
+
+async def _insert(tx: Tx, access: Access, new: NewRecord, key: str, request_hash: bytes, epoch: int) -> Record:
+    record_id, version = new.id or new_id(), new.expected_version + 1
+    record = await tx.maybe(
+        Record, sql.insert_version, version_id=new_id(), id=record_id, capability=new.capability, type=new.type,
+        version=version, person_id=new.person_id, body=new.body, bucket=bucket_of(record_id),
+        digest=digest_of(record_id, version, new.person_id, new.body), release_id=access.caller.release_id,
+        epoch=epoch, key=key, request_hash=request_hash,
+    )  # fmt: skip
+    if record is None:
+        raise VersionMismatch
+    note(tx, access, "write", _subjects(new), detail={"record": str(record.id), "version": version, "epoch": epoch})
+    return record
+
+
+async def _keep_late(tx: Tx, access: Access, new: NewRecord, key: str) -> BindingMoved:
+    release_id = access.caller.release_id
+    if release_id is None:
+        raise Denied(
+            check="caller", reason="only modules write records", reason_da="kun moduler skriver poster", mender="Ingen"
+        )
+    await tx.run(
+        sql.insert_late, id=new_id(), capability=new.capability, release_id=release_id, key=key, content=_plain(new)
+    )
+    note(tx, access, "write", _subjects(new), result=BindingMoved.code)
+    return BindingMoved()
+
+
+async def read_record(tx: Tx, access: Access, record_id: UUID) -> Record:
+    """The latest version. Raises NotFound; also where the permit does not cover the type: nothing is given away."""
+    record = await tx.one(Record, sql.latest_version, id=record_id)
+    declared = await tx.one(RecordType, sql.record_type, capability=record.capability, name=record.type)
+    if not access.covers(declared.category):
+        raise NotFound
+    note(tx, access, "read", [record.person_id] if record.person_id else [])
+    return record
+
+
+async def follow_records(tx: Tx, access: Access, *, capability: str, after: int, size: int) -> list[Record]:
+    """The versions beyond a position, in order, gap-free. Raises Denied unless every type is covered."""
+    for declared in await record_types(tx, capability):
+        _require(access, declared.category)
+    records = await tx.all(Record, sql.versions_after, capability=capability, after=after, size=size)
+    if records:
+        note(tx, access, "read", sorted({each.person_id for each in records if each.person_id}))
+    return records
+
+
+async def record_types(tx: Tx, capability: str) -> list[RecordType]:
+    """The declared types of a capability."""
+    return await tx.all(RecordType, sql.types_of, capability=capability)
+
+
+async def hand_over(tx: Tx, capability: str, release_id: UUID) -> int:
+    """Make a release the holder: waits for writes in progress, keeps new ones out until commit. Gives the new epoch."""
+    await tx.value(sql.close_fence, capability=capability)
+    return int(await tx.value(sql.hand_over, capability=capability, release_id=release_id))
+
+
+async def close_fence(tx: Tx, capability: str) -> None:
+    """Wait until no write of the capability is in progress, and keep new ones out until the transaction ends."""
+    await tx.value(sql.close_fence, capability=capability)
+
+
+async def has_records_after(tx: Tx, capability: str, position: int) -> bool:
+    """Whether anything of the capability was written beyond a position, or has none yet."""
+    return bool(await tx.value(sql.has_versions_after, capability=capability, after=position))
+
+
+async def late_writes(tx: Tx, capability: str) -> list[LateWrite]:
+    """The newest 200 late writes of a capability."""
+    return await tx.all(LateWrite, sql.late_writes, capability=capability)
+
+
+def _require(access: Access, category: str) -> None:
+    if not access.covers(category):
+        raise Denied(
+            check="category", mender="Den kontraktansvarlige", reason=f"the category {category} is not granted",
+            reason_da=f"kategorien {category} er ikke med",
+        )  # fmt: skip
+
+
+def _plain(new: NewRecord) -> dict[str, Any]:
+    """The content of a write as JSON, for its hash and for keeping it late."""
+    return asdict(new) | {
+        "id": str(new.id) if new.id else None,
+        "person_id": str(new.person_id) if new.person_id else None,
+    }
+
+
+def _subjects(new: NewRecord) -> list[UUID]:
+    return [new.person_id] if new.person_id else []
+
+
+def _validator(schema: dict[str, Any]) -> Any:
+    try:
+        name = hashlib.sha256(rfc8785.dumps(schema)).hexdigest()
+        if name not in _validators:
+            _validators[name] = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+        return _validators[name]
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        raise RecordInvalid(reason="schema") from error

@@ -1,0 +1,99 @@
+"""Running: the database, the tables and the programs that make up an installation on one machine."""
+
+import asyncio
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from torv.base import embedded
+from torv.base.access import Access, Caller, CallerKind
+from torv.base.db import Database, sql
+from torv.base.ids import new_id
+from torv.base.migrate import migrate
+from torv.base.processes import Program, python
+from torv.base.settings import Settings
+from torv.kernel.identity import Role, User, create_user
+from torv.wiring import add_shipped_contracts, schema_folders
+
+
+class Unfit(Exception):
+    """This machine, or what it is set up with, cannot run Torv; the message says why and what to do."""
+
+
+@asynccontextmanager
+async def database_of(settings: Settings) -> AsyncIterator[str]:
+    """The address of the database: the external one, or the embedded one, started here if nobody else has."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    try:
+        server = await asyncio.to_thread(embedded.start, embedded.place(settings.state_dir.resolve()))
+    except embedded.EmbeddedError as error:
+        raise Unfit(str(error)) from error
+    try:
+        yield server.dsn()
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def prepare(dsn: str) -> list[str]:
+    """Bring the tables up to date and store the shipped contracts; gives the migrations that ran.
+
+    Raises Unfit for a database that may lose what it has acknowledged, or is too old.
+    """
+    database = await Database.open(dsn, 2)
+    try:
+        await check_durability(database)
+        ran = await migrate(database, schema_folders())
+        await add_shipped_contracts(database)
+        return ran
+    finally:
+        await database.close()
+
+
+async def check_durability(database: Database) -> None:
+    """Raises Unfit when an acknowledged commit could be lost."""
+    async with database.reading() as tx:
+        facts = (await tx.all(dict, sql.durability))[0]
+    if facts["version"] < 150_000:
+        raise Unfit("Torv needs PostgreSQL 15 or newer.")
+    for name in ("fsync", "full_page_writes", "synchronous_commit"):
+        if facts[name] == "off":
+            raise Unfit(f"The database has {name} = off and could lose what Torv has acknowledged; switch it on.")
+
+
+async def add_user(dsn: str, *, login: str, name: str, password: str) -> User:
+    """Create an administrator, as the operator of this installation. Raises AlreadyExists or InvalidInput."""
+    operator = Caller(kind=CallerKind.OPERATOR, id=UUID(int=0), name="operator")
+    access = Access(caller=operator, service="identity", operation="create_user", category="user", request_id=new_id())
+    database = await Database.open(dsn, 1)
+    try:
+        async with database.transaction() as tx:
+            return await create_user(tx, access, login=login, name=name, role=Role.ADMINISTRATOR, password=password)
+    finally:
+        await database.close()
+
+
+def api_programs(settings: Settings, dsn: str, listening: socket.socket) -> list[Program]:
+    """The API processes: each answers on the same socket, so that one may die and nobody notices."""
+    metrics_dir = settings.state_dir.resolve() / "metrics"
+    shutil.rmtree(metrics_dir, ignore_errors=True)
+    metrics_dir.mkdir(parents=True)
+    environment = {**_environment(settings, dsn), "PROMETHEUS_MULTIPROC_DIR": str(metrics_dir)}
+    command = python("-m", "torv.cli", "serve-one", str(listening.fileno()))
+    descriptors = (listening.fileno(),)
+    return [
+        Program(name=f"api-{number}", argv=command, environment=environment, descriptors=descriptors)
+        for number in range(1, settings.processes + 1)
+    ]
+
+
+def worker_program(settings: Settings, dsn: str) -> Program:
+    """The worker."""
+    return Program(name="worker", argv=python("-m", "torv.cli", "worker"), environment=_environment(settings, dsn))
+
+
+def _environment(settings: Settings, dsn: str) -> dict[str, str]:
+    return {**settings.environment(), "TORV_DATABASE_URL": dsn, "TORV_STATE_DIR": str(settings.state_dir.resolve())}

@@ -1,0 +1,109 @@
+"""The pages: sign in, sign out, and the overview of who provides what."""
+
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from torv.base import clock
+from torv.base.access import Demand
+from torv.base.errors import MalformedRequest, NotIdentified, TokenExpired, TooManyFailures, TorvError, WrongPassword
+from torv.base.http import SESSION_COOKIE, Answer, Call, Routes, refuse_cross_site
+from torv.ecosystem.modules import list_bindings
+from torv.ecosystem.moves import MoveState, MoveView, last_move
+from torv.kernel.identity import open_session, sign_out
+from torv.web import static_files
+from torv.web.rendering import HEADERS, HTML, language_of, render
+
+routes = Routes("", "modules")
+
+FORM: Final = "application/x-www-form-urlencoded"
+FIELD_LIMIT = 20  #: fields in a form
+#: the states of a move that succeeds; one that takes another back leaves some out
+PATH: Final[tuple[MoveState, ...]] = tuple(
+    state for state in MoveState if state not in (MoveState.ROLLED_BACK, MoveState.ABORTED)
+)
+LEFT_OUT_GOING_BACK: Final[tuple[MoveState, ...]] = (MoveState.SHADOWING, MoveState.WATCHING)
+
+
+@routes.reads("/", "read", "module", include_in_schema=False)
+async def show_overview(call: Call) -> Answer:
+    """Who provides each capability, and the last move."""
+    demand = Demand(service="moves", operation="read", category="move")
+    permit = call.engine.decider.decide(call.access.caller, demand, call.request_id)
+    bindings, move = await list_bindings(call.tx, call.access), await last_move(call.tx, permit)
+    return render(
+        call.request, "overview.html", reader=call.access.caller.name, bindings=bindings, move=move,
+        remaining=remaining_states(move) if move else [], now=clock.now(),
+    )  # fmt: skip
+
+
+def remaining_states(move: MoveView) -> list[MoveState]:
+    """The states a move has before it, if it goes well; none when it has ended."""
+    path = [state for state in PATH if move.reverses is None or state not in LEFT_OUT_GOING_BACK]
+    return path[path.index(move.state) + 1 :] if move.state in path else []
+
+
+@routes.open("/login", include_in_schema=False)
+async def show_login(call: Call) -> Answer:
+    """The page where people sign in."""
+    return render(call.request, "login.html", login="", problem=None)
+
+
+@routes.open("/login", method="POST", include_in_schema=False)
+async def log_in(call: Call) -> Answer:
+    """Begin a session and go to the overview; or show the page again and say what was wrong."""
+    refuse_cross_site(call.request, call.engine.settings.issuer)
+    form = await read_form(call.request)
+    login = form.get("login", "").strip()
+    try:
+        token = await open_session(call, login, form.get("password", ""))
+    except (WrongPassword, TooManyFailures) as error:
+        sentence = error.message(language_of(call.request))
+        return render(call.request, "login.html", status=error.status, login=login, problem=sentence)
+    return go_to("/", {SESSION_COOKIE: token})
+
+
+@routes.open("/logout", method="POST", include_in_schema=False)
+async def log_out(call: Call) -> Answer:
+    """End the session, here and on the server."""
+    refuse_cross_site(call.request, call.engine.settings.issuer)
+    async with call.writing() as tx:
+        await sign_out(tx, call.request.cookies.get(SESSION_COOKIE, ""))
+    return go_to("/login", {SESSION_COOKIE: ""})
+
+
+@routes.open("/static/{edition}/{path:path}", include_in_schema=False)
+async def serve_file(call: Call, edition: str, path: str) -> Answer:
+    """A stylesheet, an icon or a font."""
+    return static_files.answer(edition, path)
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form. Raises MalformedRequest if it is no form, or a field stands twice."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise MalformedRequest(reason="not a form")
+    try:
+        body = (await request.body()).decode()
+        fields = parse_qsl(body, keep_blank_values=True, max_num_fields=FIELD_LIMIT, errors="strict")
+    except ValueError:
+        raise MalformedRequest(reason="the form cannot be read") from None
+    if len(dict(fields)) != len(fields):
+        raise MalformedRequest(reason="a field stands twice")
+    return dict(fields)
+
+
+def go_to(address: str, cookies: dict[str, str]) -> Answer:
+    """Send the browser to another page with a GET, whatever it came with."""
+    headers = {**HEADERS, "location": address}
+    return Answer(body=b"", status=303, headers=headers, media_type=HTML, cookies=cookies)
+
+
+def page_for(error: TorvError, request: Request) -> Response | None:
+    """What a person at a browser gets instead of a problem document: the way to the login page; None for all else."""
+    wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    is_for_programs = request.url.path.startswith(("/api/", "/c/"))
+    if isinstance(error, NotIdentified | TokenExpired) and wants_page and not is_for_programs:
+        return RedirectResponse("/login", 303, headers={**HEADERS, "cache-control": "no-store"})
+    return None

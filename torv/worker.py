@@ -1,0 +1,53 @@
+"""The worker: sequences the feed, drives moves and tidies up. Several may run; one leads, another takes over."""
+
+import asyncio
+import contextlib
+
+from torv.base import background, db, feed
+from torv.base.db import Database
+from torv.base.settings import Settings
+from torv.base.signing import load_keys
+from torv.ecosystem.gateway import ModuleClient, forget_old_calls
+from torv.ecosystem.modules import forget_old_assertions
+from torv.ecosystem.moves import Driver
+from torv.wiring import STREAMS, Wiring
+
+TIDY_EVERY = 60.0  #: seconds
+
+
+async def work(settings: Settings, dsn: str) -> None:
+    """Work until cancelled."""
+    keys = load_keys(settings.keys_dir)
+    database = await Database.open(dsn, 4)
+    wiring, client = Wiring(settings, keys, database), ModuleClient(keys, settings.issuer)
+    lease = wiring.make_lease("worker")
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(background.forever(lease.run))
+            group.create_task(background.forever(lambda: _lead(database, Driver(database, client, wiring.may_provide))))
+    finally:
+        await client.close()
+        await database.close()
+
+
+async def _lead(database: Database, driver: Driver) -> None:
+    """Lead: whatever of this fails ends all of it, so that nobody sequences or moves without the leadership."""
+    async with feed.lead(database) as line, asyncio.TaskGroup() as group:
+        group.create_task(feed.sequence_all(line, STREAMS))
+        group.create_task(background.forever(driver.run))
+        group.create_task(background.forever(lambda: _tidy(database)))
+
+
+async def _tidy(database: Database) -> None:
+    while True:
+        async with database.transaction() as tx:
+            await forget_old_calls(tx)
+            await forget_old_assertions(tx)
+            await tx.run(db.sql.remove_dead_leases)
+        await asyncio.sleep(TIDY_EVERY)
+
+
+def run(settings: Settings, dsn: str) -> None:
+    """Run a worker until it is told to stop."""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(work(settings, dsn))

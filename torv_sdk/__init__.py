@@ -1,0 +1,31 @@
+"""What a supplier installs to write a module for Torv: a program that provides a capability through its contract.
+
+Start at `Module`; modules/nordnote is a whole module in a hundred lines. The SDK imports nothing of Torv itself and
+speaks only the public API, so everything it does can also be done in another language.
+"""
+
+from torv_sdk.calls import Answer, Call
+from torv_sdk.client import KernelClient
+from torv_sdk.instants import instant
+from torv_sdk.module import Module
+from torv_sdk.problems import KernelRefusal, Problem, invalid
+from torv_sdk.records import Record, bucket, bucket_digest, digest
+from torv_sdk.settings import Settings
+from torv_sdk.store import Store
+
+__all__ = [
+    "Answer",
+    "Call",
+    "KernelClient",
+    "KernelRefusal",
+    "Module",
+    "Problem",
+    "Record",
+    "Settings",
+    "Store",
+    "bucket",
+    "bucket_digest",
+    "digest",
+    "instant",
+    "invalid",
+]

@@ -1,0 +1,163 @@
+"""A module: a program that provides one capability through its contract."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import torv_contracts
+import yaml
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from torv_sdk import calls
+from torv_sdk.calls import Answer, Call
+from torv_sdk.client import KernelClient
+from torv_sdk.lines import log_lines
+from torv_sdk.problems import Problem, invalid
+from torv_sdk.records import Records, follow, parse_buckets
+from torv_sdk.server import serve
+from torv_sdk.settings import Settings
+from torv_sdk.store import Store
+from torv_sdk.tokens import Caller, CallerTokens
+
+Handler = Callable[[Call], Awaitable[Answer]]
+Responder = Callable[[Request, Caller], Awaitable[Response]]
+log = logging.getLogger(__name__)
+
+
+class Module:
+    """One capability, its handlers and its store; `run` is the whole program.
+
+    Everything besides the handlers is done here: who calls, health, export, problem documents, following the feed.
+    """
+
+    def __init__(self, settings: Settings, capability: str, major: int, store: Store) -> None:
+        contract = yaml.safe_load((torv_contracts.folder(capability, major) / "contract.yaml").read_text("utf-8"))
+        self._settings, self._capability, self._store = settings, capability, store
+        self._operations: dict[str, dict[str, Any]] = {entry["id"]: entry for entry in contract["operations"]}
+        self._types = {entry["type"] for entry in contract["records"]}
+        self._handlers: dict[str, Handler] = {}
+        self._caught_up = asyncio.Event()
+
+    def operation(self, name: str) -> Callable[[Handler], Handler]:
+        """Declare the handler of one of the contract's operations. Raises LookupError for an unknown one."""
+        if name not in self._operations:
+            raise LookupError(f"{self._capability} has no operation {name}")
+
+        def declare(handler: Handler) -> Handler:
+            self._handlers[name] = handler
+            return handler
+
+        return declare
+
+    def run(self) -> NoReturn:
+        """Serve until SIGTERM or SIGINT, finish the calls in flight, and end the process."""
+        log_lines()
+        asyncio.run(self._run())
+        logging.shutdown()
+        os._exit(0)  # Granian's threads may outlive the loop, and abort a process whose interpreter is being taken down
+
+    async def _run(self) -> None:
+        me = self._settings
+        async with KernelClient(me.url, me.client_id, me.key) as kernel:
+            tokens = CallerTokens(me.url, me.client_id, self._capability, kernel.public_keys)
+            with suppress(Problem):  # known from the start, an export can be verified even when the kernel is gone
+                await tokens.refresh()
+            following = asyncio.create_task(follow(kernel, self._capability, self._store, self._caught_up))
+            try:
+                await serve(self.app(kernel, tokens), me)
+            finally:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+
+    def app(self, kernel: KernelClient, tokens: CallerTokens) -> Starlette:
+        """The ASGI application. Raises LookupError while an operation of the contract has no handler."""
+        if missing := self._operations.keys() - self._handlers.keys():
+            raise LookupError(f"no handler for {', '.join(sorted(missing))}")
+        routes = [Route("/torv/health", self._health)]
+        routes.append(Route("/torv/export/{type}", _guarded("export", "export", tokens, self._export)))
+        for name, operation in self._operations.items():
+            endpoint = _guarded(name, "call", tokens, self._responder(name, kernel))
+            routes.append(Route(operation["path"], endpoint, methods=[operation["method"]]))
+        app = Starlette(routes=routes, exception_handlers={HTTPException: _not_here})
+        app.router.redirect_slashes = False
+        return app
+
+    def _responder(self, name: str, kernel: KernelClient) -> Responder:
+        handler, is_safe = self._handlers[name], self._operations[name]["safe"]
+
+        async def respond(request: Request, caller: Caller) -> Response:
+            if is_safe and not self._caught_up.is_set():  # half a store would look like lost data
+                raise Problem(503, "catching_up", "The module is still reading the feed.", retry_after=1)
+            key, trace = calls.header(request, "idempotency-key"), calls.header(request, "torv-call")
+            if not is_safe and not key:
+                raise Problem(
+                    400, "idempotency_key_required", "A call that changes something needs an Idempotency-Key."
+                )
+            records = Records(
+                kernel, self._capability, self._store, key=key, trace={"Torv-Call": trace} if trace else {}
+            )
+            answer = await handler(Call(caller, calls.query(request), await calls.content(request), records))
+            return calls.json_response(answer.body, answer.status)
+
+        return respond
+
+    async def _health(self, _: Request) -> Response:
+        state = {"status": "ok", "release": self._settings.client_id, "position": self._store.position()}
+        return calls.json_response({**state, "caught_up": self._caught_up.is_set()})
+
+    async def _export(self, request: Request, _: Caller) -> Response:
+        """Our own store's records; needs nothing of the kernel."""
+        if request.path_params["type"] not in self._types:
+            raise Problem(404, "not_found", "The contract has no such record type.")
+        try:
+            buckets = parse_buckets(calls.query(request).get("bucket", ""))
+        except ValueError as error:
+            raise invalid(f"bucket: {error}") from None
+        position, lines = self._store.position(), list[str]()
+        for record in self._store.latest(request.path_params["type"], buckets):
+            lines.append(calls.dump(record.exported()))
+            if len(lines) % 200 == 0:
+                await asyncio.sleep(0)  # others want an answer too
+        return Response(f'{{"position":{position},"records":[{",".join(lines)}]}}', media_type="application/json")
+
+
+def _guarded(
+    name: str, operation: str, tokens: CallerTokens, respond: Responder
+) -> Callable[[Request], Awaitable[Response]]:
+    """Who calls first, then the answer. Only answers and problem documents leave here, each with a log line."""
+
+    async def endpoint(request: Request) -> Response:
+        started = time.perf_counter()
+        try:
+            caller = await tokens.verify(calls.header(request, "authorization"), operation)
+            response = await respond(request, caller)
+        except Problem as problem:
+            response = calls.problem_response(problem)
+        except Exception as error:
+            log.error("failed", exc_info=error, extra={"fields": {"operation": name}})
+            response = calls.problem_response(Problem(500, "internal_error", "Something went wrong in the module."))
+        spent = round((time.perf_counter() - started) * 1000, 1)
+        request_id = request.headers.get("x-request-id", "")[:100]
+        log.info(
+            "call",
+            extra={
+                "fields": {"operation": name, "status": response.status_code, "ms": spent, "request_id": request_id}
+            },
+        )
+        return response
+
+    return endpoint
+
+
+async def _not_here(_: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        return calls.problem_response(Problem(405, "method_not_allowed", "This address does not take that method."))
+    return calls.problem_response(Problem(404, "not_found", "There is no such thing here."))
