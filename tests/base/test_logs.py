@@ -27,10 +27,10 @@ def spoken(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 def test_our_lines_and_those_of_libraries_look_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("info")
     structlog.get_logger("torv.request").warning("request", status=500, request_id="7")
-    logging.getLogger("_granian").info("Listening at %s", "here")
+    logging.getLogger("some.library").info("Listening at %s", "here")
     ours, theirs = spoken(capsys)
     assert (ours["event"], ours["level"], ours["logger"], ours["status"]) == ("request", "warning", "torv.request", 500)
-    assert (theirs["event"], theirs["level"], theirs["logger"]) == ("Listening at here", "info", "_granian")
+    assert (theirs["event"], theirs["level"], theirs["logger"]) == ("Listening at here", "info", "some.library")
     assert str(ours["at"]).endswith("Z")
 
 

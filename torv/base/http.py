@@ -319,7 +319,8 @@ async def _log_refusal(request: Request, error: errors.TorvError) -> None:
     engine: Engine = request.app.state.engine
     entry = Entry(
         kind="refusal", operation=getattr(request.state, "operation", "none"),
-        result=error.facts.get("check", error.code), request_id=request.state.request_id, user_id=caller.user_id, release_id=caller.release_id,
+        result=error.facts.get("check", error.code), request_id=request.state.request_id,
+        user_id=caller.user_id, release_id=caller.release_id,
     )  # fmt: skip
     with suppress(errors.TrailUnavailable):  # a refusal shows nothing in any case
         await asyncio.shield(engine.trail.write([entry]))
