@@ -1,0 +1,1 @@
+"""Interfaces: connectors to public interfaces and open standards, one folder each; adapters only."""
