@@ -1,16 +1,77 @@
-"""Persons: the people the municipality knows."""
+"""Persons: the people the municipality knows, what is true of them when, and how they are related."""
 
 from torv.kernel.persons.api import routes
-from torv.kernel.persons.models import NewPerson, Person, PersonChange
-from torv.kernel.persons.service import change_person, find_person_by_cpr, read_person, register_person
+from torv.kernel.persons.importing import import_persons
+from torv.kernel.persons.models import (
+    Address,
+    CivilStatus,
+    CivilStatusCode,
+    Fact,
+    FactKind,
+    FactValue,
+    ImportedPerson,
+    ImportResult,
+    KnownFact,
+    KnownRelation,
+    Name,
+    NewPerson,
+    Person,
+    PersonChange,
+    Protection,
+    Relation,
+    RelationKind,
+    Search,
+    Status,
+    StatusCode,
+)
+from torv.kernel.persons.relations import end_relation, read_relations, relate
+from torv.kernel.persons.searching import search_persons
+from torv.kernel.persons.service import (
+    change_cpr,
+    change_person,
+    find_person_by_cpr,
+    merge_persons,
+    read_facts,
+    read_person,
+    record_fact,
+    refresh_snapshots,
+    register_person,
+)
 
 __all__ = [
+    "Address",
+    "CivilStatus",
+    "CivilStatusCode",
+    "Fact",
+    "FactKind",
+    "FactValue",
+    "ImportResult",
+    "ImportedPerson",
+    "KnownFact",
+    "KnownRelation",
+    "Name",
     "NewPerson",
     "Person",
     "PersonChange",
+    "Protection",
+    "Relation",
+    "RelationKind",
+    "Search",
+    "Status",
+    "StatusCode",
+    "change_cpr",
     "change_person",
+    "end_relation",
     "find_person_by_cpr",
+    "import_persons",
+    "merge_persons",
+    "read_facts",
     "read_person",
+    "read_relations",
+    "record_fact",
+    "refresh_snapshots",
     "register_person",
+    "relate",
     "routes",
+    "search_persons",
 ]

@@ -1,32 +1,210 @@
 -- name: insert_person
--- Registers a person with its first version.
-with person as (
-    insert into persons.persons (id, cpr, given_names, family_name, address, has_protected_address)
-    values (:id, :cpr, :given_names, :family_name, :address, :has_protected_address)
-    returning *),
-history as (
-    insert into persons.versions (id, version, cpr, given_names, family_name, address, has_protected_address, known_at)
-    select id, version, cpr, given_names, family_name, address, has_protected_address, known_at from person)
-select id, version, cpr, given_names, family_name, address, has_protected_address, known_at from person;
+-- Registers a person with what is true today.
+insert into persons.persons (id, cpr, sex, birth_date, given_names, family_name, address, hides_address, hides_name,
+    civil_status, status, name_sort, name_search, address_search, refresh_on)
+values (:id, :cpr, :sex, :birth_date, :given_names, :family_name, :address, :hides_address, :hides_name,
+    :civil_status, :status, :name_sort, :name_search, :address_search, :refresh_on);
 
--- name: change_person
--- Makes the next version, if :expected is the present one.
-with person as (
-    update persons.persons
-    set version = version + 1, known_at = clock_timestamp(), given_names = coalesce(:given_names, given_names),
-        family_name = coalesce(:family_name, family_name), address = coalesce(:address, address),
-        has_protected_address = coalesce(:has_protected_address, has_protected_address)
-    where id = :id and version = :expected
-    returning *),
-history as (
-    insert into persons.versions (id, version, cpr, given_names, family_name, address, has_protected_address, known_at)
-    select id, version, cpr, given_names, family_name, address, has_protected_address, known_at from person)
-select id, version, cpr, given_names, family_name, address, has_protected_address, known_at from person;
+-- name: set_snapshot
+-- Sets what is true today, as the next version.
+update persons.persons
+set version = version + 1, known_at = clock_timestamp(), given_names = :given_names, family_name = :family_name, address = :address,
+    hides_address = :hides_address, hides_name = :hides_name, civil_status = :civil_status, status = :status,
+    name_sort = :name_sort, name_search = :name_search, address_search = :address_search, refresh_on = :refresh_on
+where id = :id and version = :expected;
+
+-- name: refresh_snapshot
+-- Sets what has become true by the passing of time alone; nothing new is known, so the version stays.
+update persons.persons
+set given_names = :given_names, family_name = :family_name, address = :address, hides_address = :hides_address, hides_name = :hides_name,
+    civil_status = :civil_status, status = :status, name_sort = :name_sort, name_search = :name_search,
+    address_search = :address_search, refresh_on = :refresh_on
+where id = :id;
+
+-- name: persons_to_refresh
+-- Persons of whom something has become true, or ceased to be, since their row was made.
+select id from persons.persons where refresh_on <= :today order by refresh_on limit :size for update skip locked;
 
 -- name: person_by_id
--- The present version of a person.
-select id, version, cpr, given_names, family_name, address, has_protected_address, known_at from persons.persons where id = :id;
+-- A person as of today; a row that is not from today is protected until it has been made anew.
+select id, version, cpr, sex, birth_date, given_names, family_name, address,
+       hides_address or coalesce(refresh_on <= :today, false) as has_protected_address,
+       hides_name or coalesce(refresh_on <= :today, false) as has_protected_name, civil_status, status, known_at
+from persons.persons where id = :id and merged_into is null;
 
--- name: person_by_cpr
--- The present version of the person with this CPR number.
-select id, version, cpr, given_names, family_name, address, has_protected_address, known_at from persons.persons where cpr = :cpr;
+-- name: successor
+-- Whom a merged person turned out to be, to the end of the chain.
+with recursive chain as (
+    select merged_into from persons.persons where id = :id
+    union
+    select p.merged_into from persons.persons p join chain c on p.id = c.merged_into)
+select p.id from chain c join persons.persons p on p.id = c.merged_into where p.merged_into is null;
+
+-- name: person_of_number
+-- The person who has or had a number.
+select person_id from persons.numbers where cpr = :cpr;
+
+-- name: insert_number
+-- Gives a person a number.
+insert into persons.numbers (cpr, person_id) values (:cpr, :person_id);
+
+-- name: set_number
+-- Makes a number the person's present one.
+update persons.persons set cpr = :cpr, sex = coalesce(:sex, sex), birth_date = coalesce(:birth_date, birth_date), version = version + 1, known_at = clock_timestamp()
+where id = :id and version = :expected;
+
+-- name: lock_persons
+-- Locks persons in the order of their ids, so that two changes never wait for each other.
+select id from persons.persons where id = any(:ids::uuid[]) order by id for update;
+
+-- name: merge
+-- Lets one person resolve to another.
+update persons.persons set merged_into = :into, cpr = null, version = version + 1, known_at = clock_timestamp() where id = :id and version = :expected;
+
+-- name: move_numbers
+-- Gives a merged person's numbers to the other.
+update persons.numbers set person_id = :into where person_id = :id;
+
+-- name: move_relations
+-- Gives a merged person's relations to the other.
+update persons.relations set person_id = :into where person_id = :id and known_to is null;
+
+-- name: known_facts
+-- What we think now of a person.
+select kind, value, valid_from, valid_to, known_from, known_to from persons.facts where person_id = :person_id and known_to is null order by kind, valid_from nulls first, id;
+
+-- name: facts_known_at
+-- What we thought of a person at an instant.
+select kind, value, valid_from, valid_to, known_from, known_to from persons.facts
+where person_id = :person_id and known_from <= :known_at and (known_to is null or known_to > :known_at) order by kind, valid_from nulls first, id;
+
+-- name: end_facts
+-- Notes that some facts are no longer thought.
+update persons.facts f set known_to = clock_timestamp()
+from jsonb_to_recordset(:facts::jsonb) as e (kind text, value jsonb, valid_from date, valid_to date)
+where f.person_id = :person_id and f.known_to is null and f.kind = e.kind and f.value = e.value
+  and f.valid_from is not distinct from e.valid_from and f.valid_to is not distinct from e.valid_to;
+
+-- name: insert_facts
+-- Notes facts.
+insert into persons.facts (person_id, kind, value, valid_from, valid_to, source)
+select person_id, kind, value, valid_from, valid_to, :source
+from jsonb_to_recordset(:facts::jsonb) as e (person_id uuid, kind text, value jsonb, valid_from date, valid_to date);
+
+-- name: search_by_name
+-- Persons whose name is like :name, in Danish order; what the permit does not cover is neither found nor sorted by.
+select id, version, cpr, sex, birth_date, given_names, family_name, address, name_sort,
+       hides_address or coalesce(refresh_on <= :today, false) as has_protected_address,
+       hides_name or coalesce(refresh_on <= :today, false) as has_protected_name, civil_status, status, known_at
+from persons.persons
+where merged_into is null and :name::text <% name_search
+  and (:sees_names or not (hides_name or coalesce(refresh_on <= :today, false)))
+  and (:after_sort::text is null or (name_sort, id) > (:after_sort, :after_id::uuid))
+order by name_sort, id limit :size;
+
+-- name: search_by_birth_date
+-- Persons born on a day, and perhaps of a like name, in Danish order.
+select id, version, cpr, sex, birth_date, given_names, family_name, address, name_sort,
+       hides_address or coalesce(refresh_on <= :today, false) as has_protected_address,
+       hides_name or coalesce(refresh_on <= :today, false) as has_protected_name, civil_status, status, known_at
+from persons.persons
+where merged_into is null and birth_date = :birth_date and (:name::text is null or :name <% name_search)
+  and (:sees_names or not (hides_name or coalesce(refresh_on <= :today, false)))
+  and (:after_sort::text is null or (name_sort, id) > (:after_sort, :after_id::uuid))
+order by name_sort, id limit :size;
+
+-- name: search_by_address
+-- Persons who live at a like address, in Danish order; a protected address finds nobody unless the permit covers it.
+select id, version, cpr, sex, birth_date, given_names, family_name, address, name_sort,
+       hides_address or coalesce(refresh_on <= :today, false) as has_protected_address,
+       hides_name or coalesce(refresh_on <= :today, false) as has_protected_name, civil_status, status, known_at
+from persons.persons
+where merged_into is null and :address::text <% address_search
+  and (:birth_date::date is null or birth_date = :birth_date) and (:name::text is null or :name <% name_search)
+  and (:sees_names or not (hides_name or coalesce(refresh_on <= :today, false)))
+  and (:sees_addresses or not (hides_address or coalesce(refresh_on <= :today, false)))
+  and (:after_sort::text is null or (name_sort, id) > (:after_sort, :after_id::uuid))
+order by name_sort, id limit :size;
+
+-- name: insert_relation
+-- Notes a relation.
+insert into persons.relations (id, person_id, kind, cpr, name, valid_from, valid_to, source)
+values (:id, :person_id, :kind, :cpr, :name, :valid_from, :valid_to, 'hand');
+
+-- name: end_relation
+-- Ends a relation on a day: what we thought stays in the history.
+with ended as (
+    update persons.relations set known_to = clock_timestamp() where id = :id and person_id = :person_id and known_to is null returning *)
+insert into persons.relations (person_id, kind, cpr, name, valid_from, valid_to, source)
+select person_id, kind, cpr, name, valid_from, :valid_to, 'hand' from ended returning id;
+
+-- name: relations_of
+-- Who stands in a relation to a person on a day, and whose parent the person is.
+select r.id, r.kind, n.person_id, coalesce(r.name, o.given_names || ' ' || o.family_name) as name, r.valid_from, r.valid_to,
+       coalesce(o.hides_name or coalesce(o.refresh_on <= :today, false), false) as hides_name
+from persons.relations r left join persons.numbers n on n.cpr = r.cpr left join persons.persons o on o.id = n.person_id
+where r.person_id = :person_id and r.known_from <= :known_at and (r.known_to is null or r.known_to > :known_at)
+  and (r.valid_from is null or r.valid_from <= :valid_at) and (r.valid_to is null or r.valid_to > :valid_at)
+union all
+select null, 'child', r.person_id, c.given_names || ' ' || c.family_name, r.valid_from, r.valid_to,
+       c.hides_name or coalesce(c.refresh_on <= :today, false)
+from persons.numbers n join persons.relations r on r.cpr = n.cpr and r.kind = 'parent' join persons.persons c on c.id = r.person_id
+where n.person_id = :person_id and c.merged_into is null and r.known_from <= :known_at and (r.known_to is null or r.known_to > :known_at)
+order by 2, 5 nulls first, 4;
+
+-- name: imported_before
+-- Of some numbers: the person, and what the register said last.
+select n.cpr, n.person_id, i.digest from persons.numbers n
+left join persons.imports i on i.person_id = n.person_id and i.source = :source
+where n.cpr = any(:cprs::text[]);
+
+-- name: insert_imported
+-- Registers or renews many persons at once.
+insert into persons.persons (id, cpr, sex, birth_date, given_names, family_name, address, hides_address, hides_name,
+    civil_status, status, name_sort, name_search, address_search, refresh_on)
+select id, cpr, sex, birth_date, given_names, family_name, address, hides_address, hides_name,
+    civil_status, status, name_sort, name_search, address_search, refresh_on
+from jsonb_to_recordset(:persons::jsonb) as e (id uuid, cpr text, sex text, birth_date date, given_names text, family_name text, address text,
+    hides_address boolean, hides_name boolean, civil_status text, status text, name_sort text, name_search text, address_search text, refresh_on date)
+on conflict (id) do update set version = persons.persons.version + 1, known_at = clock_timestamp(), cpr = excluded.cpr, sex = excluded.sex,
+    birth_date = excluded.birth_date, given_names = excluded.given_names, family_name = excluded.family_name, address = excluded.address,
+    hides_address = excluded.hides_address, hides_name = excluded.hides_name, civil_status = excluded.civil_status, status = excluded.status,
+    name_sort = excluded.name_sort, name_search = excluded.name_search, address_search = excluded.address_search, refresh_on = excluded.refresh_on;
+
+-- name: insert_numbers
+-- Gives many persons their numbers; one that is known already stays with whom it belongs to.
+insert into persons.numbers (cpr, person_id) select cpr, person_id from jsonb_to_recordset(:numbers::jsonb) as e (cpr text, person_id uuid)
+on conflict (cpr) do nothing;
+
+-- name: end_missing_facts
+-- Of persons that a register has changed: ends the facts it no longer gives.
+update persons.facts f set known_to = clock_timestamp()
+where f.person_id = any(:person_ids::uuid[]) and f.source = :source and f.known_to is null and not exists (
+    select from jsonb_to_recordset(:facts::jsonb) as e (person_id uuid, kind text, value jsonb, valid_from date, valid_to date)
+    where e.person_id = f.person_id and e.kind = f.kind and e.value = f.value
+      and e.valid_from is not distinct from f.valid_from and e.valid_to is not distinct from f.valid_to);
+
+-- name: insert_missing_facts
+-- Of persons that a register has changed: notes the facts it gives that are not there.
+insert into persons.facts (person_id, kind, value, valid_from, valid_to, source)
+select e.person_id, e.kind, e.value, e.valid_from, e.valid_to, :source
+from jsonb_to_recordset(:facts::jsonb) as e (person_id uuid, kind text, value jsonb, valid_from date, valid_to date)
+where not exists (
+    select from persons.facts f where f.person_id = e.person_id and f.known_to is null and f.kind = e.kind and f.value = e.value
+      and f.valid_from is not distinct from e.valid_from and f.valid_to is not distinct from e.valid_to);
+
+-- name: end_imported_relations
+-- Of persons that a register has changed: ends the relations it gave before.
+update persons.relations set known_to = clock_timestamp() where person_id = any(:person_ids::uuid[]) and source = :source and known_to is null;
+
+-- name: insert_relations
+-- Notes many relations.
+insert into persons.relations (person_id, kind, cpr, name, valid_from, valid_to, source)
+select person_id, kind, cpr, name, valid_from, valid_to, :source
+from jsonb_to_recordset(:relations::jsonb) as e (person_id uuid, kind text, cpr text, name text, valid_from date, valid_to date);
+
+-- name: remember_imports
+-- Remembers what the register said.
+insert into persons.imports (person_id, source, digest) select person_id, :source, decode(digest, 'hex')
+from jsonb_to_recordset(:digests::jsonb) as e (person_id uuid, digest text)
+on conflict (person_id, source) do update set digest = excluded.digest;

@@ -1,56 +1,242 @@
-"""The verbs of persons; the only writer of the schema `persons`."""
+"""The verbs of one person: register, read, change, number change, merge. With importing.py and relations.py the only
+writer of the schema `persons`.
+"""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from torv.base import db
+from torv.base import clock, db
 from torv.base.access import Access
 from torv.base.db import Tx
-from torv.base.errors import CprAlreadyKnown, NotFound, VersionMismatch
+from torv.base.errors import CprAlreadyKnown, InvalidInput, NotFound, VersionMismatch
 from torv.base.ids import new_id
 from torv.base.sql import load
 from torv.base.trail import note
+from torv.kernel.persons import facts as time
 from torv.kernel.persons import rules
-from torv.kernel.persons.models import NewPerson, Person, PersonChange
+from torv.kernel.persons.models import (
+    Address,
+    Fact,
+    FactKind,
+    FactValue,
+    KnownFact,
+    Name,
+    NewPerson,
+    Person,
+    PersonChange,
+    Protection,
+)
 
 sql = load(__file__)
-db.names_constraint("persons_cpr_key", CprAlreadyKnown)
+for _constraint in ("persons_cpr_key", "numbers_cpr_key"):
+    db.names_constraint(_constraint, CprAlreadyKnown)
+
+BY_HAND = "hand"  #: the source of what people enter
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredFact:
+    """A fact as it lies in the database."""
+
+    kind: str
+    value: dict[str, Any]
+    valid_from: date | None
+    valid_to: date | None
+    known_from: datetime
+    known_to: datetime | None
+
+    def fact(self) -> Fact:
+        value = time.read_value(self.kind, self.value)
+        return Fact(kind=FactKind(self.kind), value=value, valid_from=self.valid_from, valid_to=self.valid_to)
 
 
 async def register_person(tx: Tx, access: Access, *, new: NewPerson) -> Person:
     """Register a person. Raises CprInvalid, InvalidInput, or CprAlreadyKnown if the number is another person's."""
-    values = asdict(new) | {
-        "cpr": rules.normal_cpr(new.cpr) if new.cpr is not None else None,
-        "given_names": rules.normal_name(new.given_names),
-        "family_name": rules.normal_name(new.family_name),
-    }
-    person = await tx.one(Person, sql.insert_person, id=new_id(), **values)
-    note(tx, access, "write", [person.id])
-    return rules.visible(person, access)
+    cpr = rules.normal_cpr(new.cpr) if new.cpr is not None else None
+    facts = [Fact(kind=time.KIND_OF[type(value)], value=value) for value in _first_values(new)]
+    person_id = new_id()
+    await tx.run(
+        sql.insert_person, id=person_id, cpr=cpr, sex=rules.sex_of(cpr) if cpr else None,
+        birth_date=rules.birth_date(cpr) if cpr else None, **asdict(time.snapshot(facts, clock.today())),
+    )  # fmt: skip
+    if cpr is not None:
+        await tx.run(sql.insert_number, cpr=cpr, person_id=person_id)
+    await _insert_facts(tx, person_id, facts)
+    note(tx, access, "write", [person_id])
+    return rules.visible(await _read(tx, person_id), access)
 
 
 async def read_person(tx: Tx, access: Access, person_id: UUID) -> Person:
-    """The present version. Raises NotFound."""
-    person = await tx.one(Person, sql.person_by_id, id=person_id)
+    """A person as of today; the id of a merged person gives whom it turned out to be. Raises NotFound."""
+    person = await _resolve(tx, person_id)
     note(tx, access, "read", [person.id])
     return rules.visible(person, access)
 
 
 async def find_person_by_cpr(tx: Tx, access: Access, cpr: str) -> Person:
-    """The person with this CPR number. Raises CprInvalid or NotFound."""
-    person = await tx.one(Person, sql.person_by_cpr, cpr=rules.normal_cpr(cpr))
-    note(tx, access, "read", [person.id])
-    return rules.visible(person, access)
+    """The person who has or had this CPR number. Raises CprInvalid or NotFound."""
+    person_id = await tx.value(sql.person_of_number, cpr=rules.normal_cpr(cpr))
+    if person_id is None:
+        raise NotFound
+    return await read_person(tx, access, person_id)
+
+
+async def read_facts(
+    tx: Tx, access: Access, person_id: UUID, *, valid_at: date | None, known_at: datetime | None
+) -> list[KnownFact]:
+    """What was true on a day (None: every day), as we knew it at an instant (None: now). Raises NotFound."""
+    person = await _resolve(tx, person_id)
+    stored = await tx.all(StoredFact, sql.facts_known_at, person_id=person.id, known_at=known_at or clock.now())
+    note(tx, access, "read", [person.id], detail={"facts": len(stored)})
+    known = [
+        KnownFact(**{**asdict(each), "kind": FactKind(each.kind), "value": time.read_value(each.kind, each.value)})
+        for each in stored
+        if valid_at is None or time.is_valid(each.fact(), valid_at)
+    ]
+    return rules.visible_facts(known, person, access)
 
 
 async def change_person(tx: Tx, access: Access, person_id: UUID, *, expected: int, change: PersonChange) -> Person:
-    """Make the next version. Raises NotFound, InvalidInput, or VersionMismatch if `expected` is not the present one."""
-    values = asdict(change)
-    for name in ("given_names", "family_name"):
-        values[name] = rules.normal_name(values[name]) if values[name] is not None else None
-    person = await tx.maybe(Person, sql.change_person, id=person_id, expected=expected, **values)
-    if person is None:
-        known = await tx.maybe(Person, sql.person_by_id, id=person_id)
-        raise VersionMismatch if known else NotFound
-    note(tx, access, "write", [person.id], detail={"version": person.version})
-    return rules.visible(person, access)
+    """Change names, address or protection from a day on. Raises NotFound, InvalidInput or VersionMismatch."""
+    person = await tx.one(Person, sql.person_by_id, id=person_id, today=clock.today())
+    facts = await _known(tx, person_id)
+    day = change.valid_from or clock.today()
+    for value in _changed_values(change, time.facts_on(facts, day)):
+        facts = await _learn(tx, person_id, facts, _from(value, day))
+    await _set_snapshot(tx, person_id, expected, facts)
+    note(tx, access, "write", [person.id], detail={"version": expected + 1})
+    return rules.visible(await _read(tx, person_id), access)
+
+
+async def record_fact(tx: Tx, access: Access, person_id: UUID, *, expected: int, fact: Fact) -> Person:
+    """Note a fact for its whole period, such as a death or an emigration. Raises NotFound or VersionMismatch."""
+    await tx.one(Person, sql.person_by_id, id=person_id, today=clock.today())
+    facts = await _learn(tx, person_id, await _known(tx, person_id), fact)
+    await _set_snapshot(tx, person_id, expected, facts)
+    note(tx, access, "write", [person_id], detail={"version": expected + 1, "fact": fact.kind})
+    return rules.visible(await _read(tx, person_id), access)
+
+
+async def change_cpr(tx: Tx, access: Access, person_id: UUID, *, expected: int, cpr: str) -> Person:
+    """Give a person another number; the old one finds them too. Raises CprInvalid, CprAlreadyKnown, VersionMismatch."""
+    digits = rules.normal_cpr(cpr)
+    if await tx.value(sql.person_of_number, cpr=digits) != person_id:
+        await tx.run(sql.insert_number, cpr=digits, person_id=person_id)
+    born, sex = rules.birth_date(digits), rules.sex_of(digits)
+    if not await tx.run(sql.set_number, id=person_id, expected=expected, cpr=digits, sex=sex, birth_date=born):
+        raise VersionMismatch
+    note(tx, access, "write", [person_id], detail={"version": expected + 1})
+    return rules.visible(await _read(tx, person_id), access)
+
+
+async def merge_persons(tx: Tx, access: Access, person_id: UUID, *, expected: int, into: UUID) -> Person:
+    """Let one person resolve to another, with its numbers. Raises InvalidInput, NotFound or VersionMismatch."""
+    if person_id == into:
+        raise InvalidInput(reason="into: the same person")
+    await tx.value(sql.lock_persons, ids=[person_id, into])
+    for each in (person_id, into):
+        await _read(tx, each)
+    if not await tx.run(sql.merge, id=person_id, into=into, expected=expected):
+        raise VersionMismatch
+    await tx.run(sql.move_numbers, id=person_id, into=into)
+    await tx.run(sql.move_relations, id=person_id, into=into)
+    note(tx, access, "write", [person_id, into], detail={"merged_into": str(into)})
+    return rules.visible(await _read(tx, into), access)
+
+
+async def refresh_snapshots(tx: Tx, size: int = 500) -> int:
+    """Make anew the rows of persons of whom something became true by the passing of time; tells how many."""
+    rows = await tx.all(dict, sql.persons_to_refresh, today=clock.today(), size=size)
+    for row in rows:
+        made = time.snapshot(await _known(tx, row["id"]), clock.today())
+        await tx.run(sql.refresh_snapshot, id=row["id"], **asdict(made))
+    return len(rows)
+
+
+def _first_values(new: NewPerson) -> list[FactValue]:
+    values: list[FactValue] = [
+        Name(given_names=rules.normal_name(new.given_names), family_name=rules.normal_name(new.family_name))
+    ]
+    if new.address is not None:
+        values.append(Address(lines=(rules.normal_name(new.address),)))
+    if new.has_protected_address or new.has_protected_name:
+        values.append(Protection(hides_address=new.has_protected_address, hides_name=new.has_protected_name))
+    return values
+
+
+def _changed_values(change: PersonChange, now: dict[FactKind, FactValue]) -> list[FactValue]:
+    values: list[FactValue] = []
+    if change.given_names is not None or change.family_name is not None:
+        name = now.get(FactKind.NAME)
+        assert name is None or isinstance(name, Name)
+        given = change.given_names if change.given_names is not None else name.given_names if name else ""
+        family = change.family_name if change.family_name is not None else name.family_name if name else ""
+        values.append(Name(given_names=rules.normal_name(given), family_name=rules.normal_name(family)))
+    if change.address is not None:
+        values.append(Address(lines=(rules.normal_name(change.address),)))
+    if change.has_protected_address is not None or change.has_protected_name is not None:
+        present = now.get(FactKind.PROTECTION, time.OPEN)
+        assert isinstance(present, Protection)
+        values.append(_protection(present, change))
+    return values
+
+
+def _protection(present: Protection, change: PersonChange) -> Protection:
+    if change.has_protected_address is not None:
+        present = replace(present, hides_address=change.has_protected_address)
+    if change.has_protected_name is not None:
+        present = replace(present, hides_name=change.has_protected_name)
+    return present
+
+
+def _from(value: FactValue, day: date) -> Fact:
+    return Fact(kind=time.KIND_OF[type(value)], value=value, valid_from=day)
+
+
+async def _learn(tx: Tx, person_id: UUID, known: list[Fact], new: Fact) -> list[Fact]:
+    """Write what follows from a new fact; gives what is known then."""
+    ended, added = time.learn(known, new)
+    await tx.run(sql.end_facts, person_id=person_id, facts=[fact_row(person_id, each) for each in ended])
+    await _insert_facts(tx, person_id, added)
+    return [fact for fact in known if fact not in ended] + added
+
+
+async def _insert_facts(tx: Tx, person_id: UUID, facts: list[Fact]) -> None:
+    await tx.run(sql.insert_facts, facts=[fact_row(person_id, each) for each in facts], source=BY_HAND)
+
+
+def fact_row(person_id: UUID, fact: Fact) -> dict[str, Any]:
+    """A fact as the bulk statements take it."""
+    return {
+        "person_id": person_id,
+        "kind": fact.kind,
+        "value": time.plain_value(fact.value),
+        "valid_from": fact.valid_from,
+        "valid_to": fact.valid_to,
+    }
+
+
+async def _set_snapshot(tx: Tx, person_id: UUID, expected: int, facts: list[Fact]) -> None:
+    made = time.snapshot(facts, clock.today())
+    if not await tx.run(sql.set_snapshot, id=person_id, expected=expected, **asdict(made)):
+        raise VersionMismatch
+
+
+async def _known(tx: Tx, person_id: UUID) -> list[Fact]:
+    return [each.fact() for each in await tx.all(StoredFact, sql.known_facts, person_id=person_id)]
+
+
+async def _read(tx: Tx, person_id: UUID) -> Person:
+    return await tx.one(Person, sql.person_by_id, id=person_id, today=clock.today())
+
+
+async def _resolve(tx: Tx, person_id: UUID) -> Person:
+    person = await tx.maybe(Person, sql.person_by_id, id=person_id, today=clock.today())
+    if person is not None:
+        return person
+    successor = await tx.value(sql.successor, id=person_id)
+    if successor is None:
+        raise NotFound
+    return await _read(tx, successor)
