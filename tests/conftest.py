@@ -1,15 +1,28 @@
-"""The databases of the tests: one fast cluster and one true one a session, started when first asked for."""
+"""What tests stand on: clusters of PostgreSQL, a database of their own with the cast in it, and Torv on a port."""
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
+from tests.cast import Cast, enter_cast, enter_users
+from tests.served import Api, run_worker, serve
 from torv.base import embedded
+from torv.base.db import Database
 from torv.base.embedded import Server
+from torv.base.migrate import migrate
+from torv.base.settings import Settings
+from torv.base.signing import Keys, load_keys
+from torv.kernel.identity import User
+from torv.wiring import add_shipped_contracts, schema_folders
+
+ServeApi = Callable[..., AbstractAsyncContextManager[Api]]
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +31,13 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session", autouse=True)
+async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
+    """One event loop for the whole session, as a process of Torv has one."""
+    yield  # noqa: PT022 the loop lives as long as this fixture
+
+
+# ---- clusters and databases ------------------------------------------------------------------------------------------
 @pytest.fixture(scope="session")
 def fast_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A PostgreSQL that waits for no disk: for tests that ask what is true, not what survives."""
@@ -33,17 +53,138 @@ def true_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def dsn_of_empty_database(fast_cluster: Server) -> Iterator[str]:
     """Address of a database of the test's own on the fast cluster, dropped afterwards."""
-    name = f"empty_{uuid4().hex}"
-    execute(fast_cluster, f"create database {name}")
-    yield fast_cluster.dsn(name)
-    execute(fast_cluster, f"drop database {name} with (force)")
+    yield from _copy(fast_cluster, "template1")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Template:
+    """A database that is copied for each test, and who is in it."""
+
+    name: str
+    users: dict[str, User]
+    cast: Cast | None = None
+
+
+@pytest.fixture(scope="session")
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where Torv keeps its keys."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="session")
+def keys(state_dir: Path) -> Keys:
+    """The municipality's own keys."""
+    return load_keys(Settings(state_dir=state_dir).keys_dir)
+
+
+@pytest.fixture(scope="session")
+async def town_without_partners(fast_cluster: Server) -> Template:
+    """Tables, the shipped contracts, and two users."""
+    execute(fast_cluster, "create database bare")
+    database = await Database.open(fast_cluster.dsn("bare"), 1)
+    await migrate(database, schema_folders())
+    await add_shipped_contracts(database)
+    users = await enter_users(database)
+    await database.close()
+    return Template(name="bare", users=users)
+
+
+@pytest.fixture(scope="session")
+async def town(fast_cluster: Server, town_without_partners: Template, keys: Keys) -> Template:
+    """All of that, and the whole cast."""
+    execute(fast_cluster, f"create database town template {town_without_partners.name}")
+    database = await Database.open(fast_cluster.dsn("town"), 1)
+    cast = await enter_cast(database, town_without_partners.users, keys)
+    await database.close()
+    return Template(name="town", users=cast.users, cast=cast)
+
+
+@pytest.fixture(scope="session")
+def cast(town: Template) -> Cast:
+    assert town.cast is not None
+    return town.cast
+
+
+@pytest.fixture
+def dsn_without_partners(fast_cluster: Server, town_without_partners: Template) -> Iterator[str]:
+    """Address of a database with two users and nobody else."""
+    yield from _copy(fast_cluster, town_without_partners.name)
+
+
+@pytest.fixture
+def dsn(fast_cluster: Server, town: Template) -> Iterator[str]:
+    """Address of a database of the test's own, with the cast in it."""
+    yield from _copy(fast_cluster, town.name)
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    """A pool on that database."""
+    opened = await Database.open(dsn, 5)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def outsider(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as somebody at a terminal has one: it can hold locks, and look at everything."""
+    connection = await asyncpg.connect(dsn)
+    yield connection
+    connection.terminate()
+
+
+# ---- Torv on a port --------------------------------------------------------------------------------------------------
+@pytest.fixture
+def settings(state_dir: Path) -> Settings:
+    return Settings(state_dir=state_dir, private_modules=True)
+
+
+@pytest.fixture
+def serve_api(dsn: str, settings: Settings, cast: Cast) -> ServeApi:
+    """Serves the application with settings of the test's own: `async with serve_api(pool_size=1) as api`."""
+
+    def with_changes(**changes: object) -> AbstractAsyncContextManager[Api]:
+        values = {name: getattr(settings, name) for name in Settings.__slots__} | changes
+        return serve(Settings(**values), dsn, cast)
+
+    return with_changes
+
+
+@pytest.fixture
+async def api(serve_api: ServeApi) -> AsyncIterator[Api]:
+    """The whole application on a port of its own, over the database with the cast."""
+    async with serve_api() as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+async def shared_api(fast_cluster: Server, town: Template, state_dir: Path, cast: Cast) -> AsyncIterator[Api]:
+    """One Torv for all tests that only ask and leave nothing behind that another could notice."""
+    execute(fast_cluster, f"create database shared template {town.name}")
+    async with serve(Settings(state_dir=state_dir, private_modules=True), fast_cluster.dsn("shared"), cast) as served:
+        yield served
+
+
+@pytest.fixture
+async def worker(dsn: str, settings: Settings) -> AsyncIterator[None]:
+    """A worker: sequences the feed and drives moves."""
+    async with run_worker(settings, dsn):
+        yield
+
+
+# ---- tools -----------------------------------------------------------------------------------------------------------
 def execute(server: Server, statement: str, *, database: str = "torv") -> str:
     """Run one statement with psql, as somebody at a terminal would; gives what it prints, unadorned."""
     psql = str(server.cluster.binaries / "psql")
     command = [psql, "-XqtA", "-v", "ON_ERROR_STOP=1", "-c", statement, server.dsn(database)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _copy(server: Server, template: str) -> Iterator[str]:
+    name = f"test_{uuid4().hex}"
+    execute(server, f"create database {name} template {template}")
+    yield server.dsn(name)
+    execute(server, f"drop database {name} with (force)")
 
 
 def _run(state: Path, *, durable: bool) -> Iterator[Server]:

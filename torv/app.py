@@ -19,44 +19,53 @@ from torv.base.errors import StateUnconfirmed, TorvError
 from torv.base.feed import Listener
 from torv.base.front import Front
 from torv.base.http import Engine, install_problems
+from torv.base.pages import Cursors
 from torv.base.server import serve
 from torv.base.settings import Settings
 from torv.base.signing import Keys, load_keys
 from torv.base.trail import Trail
 from torv.ecosystem import agreements, audit, gateway, modules, moves, partners
 from torv.ecosystem.gateway import Gateway, ModuleClient
-from torv.kernel import identity, persons, records
+from torv.kernel import classification, identity, organisation, persons, records
+from torv.openapi import describe
 from torv.wiring import Wiring
 
-SLICES = (persons, identity, records, partners, agreements, modules, audit, moves, web)
+SLICES = (persons, classification, organisation, identity, records, partners, agreements, modules, audit, moves)
 READY_TIME = 10.0  #: seconds to confirm the state at start
 
 
 def create_app(settings: Settings, dsn: str) -> Front:
-    """The application over a migrated database."""
+    """The application over a migrated database, as a server serves it."""
+    return Front(make_application(settings, dsn), body_limit=settings.body_limit, language=settings.language)
+
+
+def make_application(settings: Settings, dsn: str) -> FastAPI:
+    """The application without its front: all routes, and what it needs while it runs."""
     app = FastAPI(
         title="Torv", version="0.1.0", description="The municipality's shared kernel and ecosystem.",
         docs_url=None, redoc_url=None, lifespan=lambda app: _running(app, settings, load_keys(settings.keys_dir), dsn),
-        redirect_slashes=False,
+        redirect_slashes=False, telemetry={"tracing": False, "metrics": False, "logs": False},  # Torv has its own
     )  # fmt: skip
     install_problems(app, web.page_for)
-    for each in SLICES:
-        app.include_router(each.routes.router)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # as the framework's own manual has it
     app.add_route(gateway.PATH, gateway.carry_request, methods=gateway.METHODS, include_in_schema=False)
+    for routes in (*(each.routes for each in SLICES), *web.ROUTES):
+        app.router.routes.extend(routes.router.routes)  # included as routers, they would be searched twice
     app.add_route("/health/live", _live, include_in_schema=False)
     app.add_route("/health/ready", _ready, include_in_schema=False)
     app.add_route("/metrics", _metrics, include_in_schema=False)
-    return Front(app, body_limit=settings.body_limit, language=settings.language)
+    return app
 
 
 @asynccontextmanager
 async def _running(app: FastAPI, settings: Settings, keys: Keys, dsn: str) -> AsyncIterator[None]:
     database = await Database.open(dsn, settings.pool_size)
     wiring, trail, listener = Wiring(settings, keys, database), Trail(database), Listener(database)
-    lease, client = wiring.make_lease("api"), ModuleClient(keys, settings.issuer)
+    lease, client = wiring.make_lease("api"), ModuleClient(keys, settings.issuer, private=settings.private_modules)
     engine = Engine(
-        settings=settings, keys=keys, database=database, trail=trail, lease=lease, listener=listener, decider=wiring
-    )
+        settings=settings, keys=keys, cursors=Cursors(keys.cursor_secret), database=database, trail=trail, lease=lease,
+        listener=listener, decider=wiring,
+    )  # fmt: skip
     app.state.engine = engine
     app.state.gateway = Gateway(engine, client, lambda: wiring.directory, wiring.may_provide)
     steps: list[Callable[[], Awaitable[Any]]] = [trail.run, lease.run, listener.run, background.watch_loop]
@@ -68,6 +77,7 @@ async def _running(app: FastAPI, settings: Settings, keys: Keys, dsn: str) -> As
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await app.state.gateway.close()
         await client.close()
         await database.close()
 

@@ -5,16 +5,13 @@ import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from uuid import UUID
 
 from torv.base import embedded
-from torv.base.access import Access, Caller, CallerKind
 from torv.base.db import Database, sql
-from torv.base.ids import new_id
 from torv.base.migrate import migrate
 from torv.base.processes import Program, python
 from torv.base.settings import Settings
-from torv.kernel.identity import Role, User, create_user
+from torv.doctor import OLDEST, unsafe_settings
 from torv.wiring import add_shipped_contracts, schema_folders
 
 
@@ -57,23 +54,10 @@ async def check_durability(database: Database) -> None:
     """Raises Unfit when an acknowledged commit could be lost."""
     async with database.reading() as tx:
         facts = (await tx.all(dict, sql.durability))[0]
-    if facts["version"] < 150_000:
+    if facts["version"] < OLDEST:
         raise Unfit("Torv needs PostgreSQL 15 or newer.")
-    for name in ("fsync", "full_page_writes", "synchronous_commit"):
-        if facts[name] == "off":
-            raise Unfit(f"The database has {name} = off and could lose what Torv has acknowledged; switch it on.")
-
-
-async def add_user(dsn: str, *, login: str, name: str, password: str) -> User:
-    """Create an administrator, as the operator of this installation. Raises AlreadyExists or InvalidInput."""
-    operator = Caller(kind=CallerKind.OPERATOR, id=UUID(int=0), name="operator")
-    access = Access(caller=operator, service="identity", operation="create_user", category="user", request_id=new_id())
-    database = await Database.open(dsn, 1)
-    try:
-        async with database.transaction() as tx:
-            return await create_user(tx, access, login=login, name=name, role=Role.ADMINISTRATOR, password=password)
-    finally:
-        await database.close()
+    if off := unsafe_settings(facts):
+        raise Unfit(f"The database has {off[0]} = off and could lose what Torv has acknowledged; switch it on.")
 
 
 def api_programs(settings: Settings, dsn: str, listening: socket.socket) -> list[Program]:

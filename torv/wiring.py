@@ -5,38 +5,40 @@ Identity decides for people, agreements for modules. What they decide by is read
 
 import time
 from collections.abc import Mapping
-from http.cookies import SimpleCookie
 from pathlib import Path
 from uuid import UUID
 
-from torv import ecosystem, kernel
+from starlette.requests import cookie_parser
+
+from torv import ecosystem, interfaces, kernel
 from torv.base import clock, signing
 from torv.base.access import Access, Caller, CallerKind, Decider, Demand
 from torv.base.db import Database, Tx
 from torv.base.errors import NotIdentified
 from torv.base.feed import TRAIL, Stream
-from torv.base.http import SESSION_COOKIE
+from torv.base.http import session_cookie
 from torv.base.ids import new_id
 from torv.base.lease import Lease
 from torv.base.settings import Settings
 from torv.base.signing import Keys
 from torv.ecosystem.agreements import Policy, compile_policy, load_policy
 from torv.ecosystem.modules import Directory, Release, add_contract, load_directory, shipped_contracts
-from torv.kernel.identity import Role, decide, find_session
+from torv.kernel.identity import decide, find_caller
 from torv.kernel.records import STREAM
 
 #: the slices in the order of their foreign keys
-_KERNEL = ("persons", "identity", "records")
+_KERNEL = ("persons", "classification", "organisation", "identity", "records")
 _ECOSYSTEM = ("partners", "agreements", "modules", "gateway", "moves")
+_INTERFACES = ("cpr",)
 
 STREAMS: tuple[Stream, ...] = (STREAM, TRAIL)
 
 
 def schema_folders() -> list[Path]:
     """The folders with migrations, in the order in which they run."""
-    below = Path(kernel.__file__).parent, Path(ecosystem.__file__).parent
-    base = Path(signing.__file__).parent
-    return [base, *(below[0] / name for name in _KERNEL), *(below[1] / name for name in _ECOSYSTEM)]
+    floors = (kernel, _KERNEL), (ecosystem, _ECOSYSTEM), (interfaces, _INTERFACES)
+    slices = [Path(floor.__path__[0]) / name for floor, names in floors for name in names]
+    return [Path(signing.__file__).parent, *slices]
 
 
 async def add_shipped_contracts(database: Database) -> None:
@@ -72,13 +74,13 @@ class Wiring(Decider):
             if scheme.lower() != "bearer" or not token:
                 raise NotIdentified
             return self._module(token) if token.count(".") == 2 else await self._user(token)
-        cookie = SimpleCookie(headers.get("cookie", "")).get(SESSION_COOKIE) if "cookie" in headers else None
-        return await self._user(cookie.value) if cookie else None
+        session = cookie_parser(headers.get("cookie", "")).get(session_cookie(self._settings))
+        return await self._user(session) if session else None
 
     def decide(self, caller: Caller, demand: Demand, request_id: UUID) -> Access:
         self._confirmed()
         if caller.kind is CallerKind.USER:
-            return decide(caller, Role(caller.role or ""), demand, request_id)
+            return decide(caller, demand, clock.now(), request_id)
         release = self.directory.releases.get(caller.id)
         if release is None:
             raise NotIdentified
@@ -112,7 +114,7 @@ class Wiring(Decider):
 
     async def _user(self, token: str) -> Caller:
         async with self._database.reading() as tx:
-            user = await find_session(tx, token)
-        if user is None:
+            caller = await find_caller(tx, token)
+        if caller is None:
             raise NotIdentified
-        return Caller(kind=CallerKind.USER, id=user.id, name=user.name, role=user.role)
+        return caller

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 
-from torv.base import background, db, feed
+from torv.base import background, db, feed, idempotency
 from torv.base.db import Database
 from torv.base.settings import Settings
 from torv.base.signing import load_keys
 from torv.ecosystem.gateway import ModuleClient, forget_old_calls
 from torv.ecosystem.modules import forget_old_assertions
 from torv.ecosystem.moves import Driver
+from torv.kernel.persons import refresh_snapshots
 from torv.wiring import STREAMS, Wiring
 
 TIDY_EVERY = 60.0  #: seconds
@@ -19,7 +20,8 @@ async def work(settings: Settings, dsn: str) -> None:
     """Work until cancelled."""
     keys = load_keys(settings.keys_dir)
     database = await Database.open(dsn, 4)
-    wiring, client = Wiring(settings, keys, database), ModuleClient(keys, settings.issuer)
+    wiring = Wiring(settings, keys, database)
+    client = ModuleClient(keys, settings.issuer, private=settings.private_modules)
     lease = wiring.make_lease("worker")
     try:
         async with asyncio.TaskGroup() as group:
@@ -43,8 +45,18 @@ async def _tidy(database: Database) -> None:
         async with database.transaction() as tx:
             await forget_old_calls(tx)
             await forget_old_assertions(tx)
+            await idempotency.forget_old_answers(tx)
             await tx.run(db.sql.remove_dead_leases)
+        await _refresh_persons(database)
         await asyncio.sleep(TIDY_EVERY)
+
+
+async def _refresh_persons(database: Database) -> None:
+    """Make anew the rows of persons of whom something became true, such as an address from midnight."""
+    refreshed = 1
+    while refreshed:
+        async with database.transaction() as tx:
+            refreshed = await refresh_snapshots(tx)
 
 
 def run(settings: Settings, dsn: str) -> None:

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from torv import ecosystem, kernel
+from torv import ecosystem, interfaces, kernel
 from torv.base.errors import TorvError
 from torv.base.settings import Settings
 
@@ -35,7 +35,7 @@ def sections(text: str) -> dict[str, str]:
 
 
 def slices() -> Iterator[ModuleType]:
-    for floor in (kernel, ecosystem):
+    for floor in (kernel, ecosystem, interfaces):
         for found in pkgutil.iter_modules(floor.__path__, f"{floor.__name__}."):
             yield importlib.import_module(found.name)
 

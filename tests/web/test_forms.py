@@ -4,7 +4,8 @@ import pytest
 from starlette.requests import Request
 
 from torv.base.errors import Denied, MalformedRequest, NotIdentified, TokenExpired, TorvError
-from torv.web.pages import page_for, read_form
+from torv.web.forms import read_form
+from torv.web.pages import page_for
 
 FORM = "application/x-www-form-urlencoded"
 

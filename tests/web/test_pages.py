@@ -4,9 +4,9 @@ import re
 
 from aiohttp import ClientSession
 
-from tests.web.conftest import LOGIN, NAME, PASSWORD
+from tests.cast import ANNA, NAMES, PASSWORDS
 
-RIGHT = {"login": LOGIN, "password": PASSWORD}
+RIGHT = {"login": ANNA, "password": PASSWORDS[ANNA]}
 
 
 async def test_a_stranger_is_sent_to_the_login_page(browser: ClientSession) -> None:
@@ -22,7 +22,7 @@ async def test_a_person_signs_in_sees_the_overview_and_signs_out(browser: Client
         assert (page.status, page.url.path) == (200, "/")
         assert page.headers["cache-control"] == "no-store"
         text = await page.text()
-    assert NAME in text
+    assert NAMES[ANNA] in text
     assert "Ingen moduler er koblet til" in text
     assert "Ingen ydelser er flyttet endnu" in text
     async with browser.post("/logout") as page:

@@ -1,16 +1,69 @@
 """Who asks, and what they may see: the caller, the ticket that a decision gives, and the one who decides."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
+
+ALL = "*"  #: every service, operation or category, in what a role permits
 
 
 class CallerKind(StrEnum):
     USER = "user"
     RELEASE = "release"  #: one deployed version of a module
     OPERATOR = "operator"  #: whoever runs Torv's commands on its own machine
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scope:
+    """Rows that a permit reaches, and the data categories it covers of them. A limit that is None does not limit."""
+
+    categories: frozenset[str]
+    units: frozenset[UUID] | None = None  #: these units and what lies below them
+    kle: frozenset[str] | None = None  #: what begins with one of these: `27`, `27.15`, `27.15.12`
+    sensitivity: int | None = None  #: up to this level
+
+    def reaches(self, above: Collection[UUID] | None, kle: str | None, sensitivity: int | None) -> bool:
+        """Whether a row lies within; see `Access.for_row`."""
+        return (
+            (self.units is None or above is None or not self.units.isdisjoint(above))
+            and (self.kle is None or kle is None or kle.startswith(tuple(self.kle)))
+            and (self.sensitivity is None or sensitivity is None or sensitivity <= self.sensitivity)
+        )
+
+    def is_within(self, other: "Scope") -> bool:
+        """Whether the other reaches all of this and covers as much."""
+        return (
+            (self.categories <= other.categories or ALL in other.categories)
+            and (other.units is None or (self.units is not None and self.units <= other.units))
+            and (other.kle is None or (self.kle is not None and self.kle <= other.kle))
+            and (other.sensitivity is None or (self.sensitivity is not None and self.sensitivity <= other.sensitivity))
+        )
+
+    @property
+    def is_limited(self) -> bool:
+        return (self.units, self.kle, self.sensitivity) != (None, None, None)
+
+    def as_row(self) -> dict[str, Any]:
+        """The limits as JSON, for statements that filter rows."""
+        return {
+            "units": None if self.units is None else sorted(map(str, self.units)),
+            "kle": None if self.kle is None else sorted(self.kle),
+            "sensitivity": self.sensitivity,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Right:
+    """A role that a user has: what it permits, of which rows, and when."""
+
+    role: str  #: for people to read
+    permits: Mapping[str, frozenset[str]]  #: service -> operations
+    scope: Scope
+    valid_from: date
+    valid_to: date | None  #: the first day on which it no longer holds; None: until somebody ends it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +75,8 @@ class Caller:
     name: str  #: for people to read
     partner_id: UUID | None = None  #: the organisation behind a release
     module_id: UUID | None = None
-    role: str | None = None  #: the job function of a user
+    session_id: UUID | None = None  #: of a user who is signed in
+    rights: tuple[Right, ...] = ()  #: of a user, as they were when the call came in
 
     @property
     def user_id(self) -> UUID | None:
@@ -53,9 +107,28 @@ class Access:
     grant_id: str | None = None
     purpose: str | None = None
     request_id: UUID | None = None
+    row_filter: tuple[Scope, ...] | None = None  #: a row must lie within one of these; None: every row
 
     def covers(self, category: str) -> bool:
-        return category in self.categories
+        return category in self.categories or ALL in self.categories
+
+    def for_row(
+        self, *, above: Collection[UUID] | None = None, kle: str | None = None, sensitivity: int | None = None
+    ) -> "Access | None":
+        """The permit as it stands for one row, or None where it does not reach it.
+
+        `above` are the ids of the row's unit and of the units above that one. Leave out what such rows never bear: a
+        limit on it does not count. A row that could bear it and does not has `()` or `""`, and a limit keeps it out.
+        """
+        if self.row_filter is None:
+            return self
+        covered = [scope.categories for scope in self.row_filter if scope.reaches(above, kle, sensitivity)]
+        return replace(self, categories=frozenset().union(*covered), row_filter=None) if covered else None
+
+    def scopes(self) -> list[dict[str, Any]]:
+        """The row filter as JSON, for statements that filter rows: any of these, each with all of its limits."""
+        scopes = (Scope(categories=self.categories),) if self.row_filter is None else self.row_filter
+        return [scope.as_row() for scope in scopes]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

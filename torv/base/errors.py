@@ -63,7 +63,7 @@ class TooManyFailures(TorvError):
 
 
 class Denied(TorvError):
-    """The agreement does not permit this: {reason}."""
+    """This is not permitted: {reason}."""
 
     status, code = 403, "denied"
     danish = "Det er der ikke givet tilladelse til: {reason_da}. {mender} kan rette det."
@@ -124,6 +124,13 @@ class VersionMismatch(TorvError):
 
     status, code = 412, "version_mismatch"
     danish = "Nogen har ændret det i mellemtiden. Hent det igen."
+
+
+class CursorInvalid(TorvError):
+    """The cursor does not belong to this list; start again without it."""
+
+    status, code = 400, "cursor_invalid"
+    danish = "Sidemærket hører ikke til denne liste. Begynd forfra uden det."
 
 
 class IdempotencyKeyRequired(TorvError):
@@ -203,6 +210,21 @@ class CprAlreadyKnown(TorvError):
 
     status, code = 409, "cpr_already_known"
     danish = "CPR-nummeret tilhører en anden person."
+
+
+# Classification
+class EditionRefused(TorvError):
+    """The edition cannot be imported: {reason}."""
+
+    status, code = 422, "edition_refused"
+    danish = "Udgaven kan ikke indlæses: {reason_da}."
+
+
+class KleFileInvalid(TorvError):
+    """The file is not a usable KLE file. Line {line}: {reason}."""
+
+    status, code = 422, "kle_file_invalid"
+    danish = "Filen er ikke en brugbar KLE-fil. Linje {line}: {reason_da}."
 
 
 # Records

@@ -92,4 +92,5 @@ class Listener:
     async def wait(self, seconds: float) -> None:
         """Return when there is news, or after at most `seconds`."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._news.wait()

@@ -4,6 +4,7 @@ Servers differ in what they refuse, normalise or let through; so whatever could 
 and the decision is taken on the path as it was sent.
 """
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -17,6 +18,7 @@ from torv.base.errors import MalformedRequest, TooLarge, TorvError
 from torv.base.ids import new_id
 
 log = get_logger("torv.request")
+_threshold = logging.getLogger("torv.request")  # asked first: a structured logger is put together at every call
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -80,10 +82,12 @@ def check_shape(scope: Scope) -> None:
         twins = [name for name, count in Counter(names).items() if count > 1 and name not in _MANY_ALLOWED]
         if twins:
             raise MalformedRequest(reason="a header stands twice")
-    if any(b"_" in name for name in names):
+    if b"_" in b" ".join(names):
         raise MalformedRequest(reason="a header name has an underscore")
     if b"content-length" in names and b"transfer-encoding" in names:
         raise MalformedRequest(reason="both Content-Length and Transfer-Encoding")
+    if any(name == b"transfer-encoding" and value != b"chunked" for name, value in scope["headers"]):
+        raise MalformedRequest(reason="a Transfer-Encoding other than chunked")
 
 
 def _limited(scope: Scope, receive: Receive, limit: int) -> Receive:
@@ -107,7 +111,10 @@ def _limited(scope: Scope, receive: Receive, limit: int) -> Receive:
 
 
 def _account(operation: str, status: int, seconds: float, request_id: object) -> None:
-    metrics.requests.labels(operation, str(status)).inc()
-    metrics.request_seconds.labels(operation).observe(seconds)
-    level = log.warning if status >= 500 or not status else log.debug
-    level("request", operation=operation, status=status, ms=round(seconds * 1000, 1), request_id=str(request_id))
+    answered, took = metrics.of_answers(operation, status)
+    answered.inc()
+    took.observe(seconds)
+    level = logging.WARNING if status >= 500 or not status else logging.DEBUG
+    if _threshold.isEnabledFor(level):
+        facts = {"operation": operation, "status": status, "ms": round(seconds * 1000, 1)}
+        log.log(level, "request", request_id=str(request_id), **facts)

@@ -6,10 +6,11 @@ before a commit that then fails.)
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from fastapi import APIRouter, FastAPI
@@ -20,16 +21,23 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from torv.base import errors, metrics, problems
+from torv.base import errors, idempotency, metrics, problems
 from torv.base.access import Access, Caller, Decider, Demand
 from torv.base.db import Database, Tx
 from torv.base.feed import Listener
 from torv.base.lease import Lease
+from torv.base.pages import Cursors, Page, Wanted
 from torv.base.settings import Settings
-from torv.base.signing import Keys
-from torv.base.trail import Entry, Trail
+from torv.base.signing import Keys, strict_json
+from torv.base.trail import Entry, Trail, note
 
+T = TypeVar("T")
 SESSION_COOKIE = "torv_session"
+
+
+def session_cookie(settings: Settings) -> str:
+    """The name of the session's cookie; by https one that no other host and no plain connection can set."""
+    return f"__Host-{SESSION_COOKIE}" if settings.issuer.startswith("https:") else SESSION_COOKIE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +46,7 @@ class Engine:
 
     settings: Settings
     keys: Keys
+    cursors: Cursors
     database: Database
     trail: Trail
     lease: Lease
@@ -52,7 +61,9 @@ class Rule:
     demand: Demand | None  #: None: open to everybody, and no personal data behind it
     writes: bool
     name: str
+    status: int = 200  #: of an answer that says nothing else
     keeps_own_time: bool = False  #: the verb opens its own readings, because it waits in between
+    keeps_own_keys: bool = False  #: the verb makes repeated writes one by itself
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +71,7 @@ class Answer:
     """What a verb says when it says more than a value."""
 
     body: Any = None  #: a value to become JSON, or bytes as they are
-    status: int = 200
+    status: int = 0  #: 0 is what the route declares
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str = "application/json"
     cookies: dict[str, str] = field(default_factory=dict)  #: name -> value; empty removes it
@@ -90,10 +101,17 @@ class Call:
     def request_id(self) -> UUID:
         return cast(UUID, self.request.state.request_id)
 
-    def renew_permit(self) -> None:
-        """Decide again, for a verb that has waited. Raises Denied or StateUnconfirmed."""
-        assert self.rule.demand is not None
-        self.permit = self.engine.decider.decide(self.access.caller, self.rule.demand, self.request_id)
+    def page(self, size: int, cursor: str | None, **filters: Any) -> Wanted:
+        """What page of a list is asked for. Raises CursorInvalid."""
+        return self.engine.cursors.open(self.access, size, cursor, filters)
+
+    def paged(self, rows: Sequence[T], wanted: Wanted, key: Callable[[T], list[Any]]) -> Page[T]:
+        """The page of the rows that a verb gave; `key` is what the list is sorted by, ending in something unique."""
+        return self.engine.cursors.page(rows, wanted, key)
+
+    async def renew_permit(self) -> None:
+        """Identify and decide again, for a verb that has waited. Raises NotIdentified, Denied or StateUnconfirmed."""
+        self.permit = await decide(self.request, self.rule)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Tx]:
@@ -111,9 +129,10 @@ class Call:
         stated = self.request.headers.get("if-match")
         if stated is None:
             raise errors.VersionRequired
-        if not stated.strip('"').isdecimal():
+        version = re.fullmatch(r'"?([0-9]{1,9})"?', stated)
+        if version is None:
             raise errors.MalformedRequest(reason="If-Match is not a version")
-        return int(stated.strip('"'))
+        return int(version[1])
 
     def idempotency_key(self) -> str:
         """Raises IdempotencyKeyRequired."""
@@ -137,9 +156,16 @@ class _Route(APIRoute):
             request.state.operation = rule.name
             if rule.demand is not None:
                 await decide(request, rule)
-            return await handle(request)
+            return await handle(_StrictRequest(request.scope, request.receive))
 
         return decided
+
+
+class _StrictRequest(Request):
+    """A request whose JSON has one meaning only."""
+
+    async def json(self) -> Any:
+        return strict_json(await self.body())
 
 
 async def decide(request: Request, rule: Rule) -> Access:
@@ -172,39 +198,32 @@ class Routes:
         self._service = service
 
     def reads(
-        self,
-        path: str,
-        operation: str,
-        category: str | None,
-        *,
-        method: str = "GET",
-        keeps_own_time: bool = False,
-        **more: Any,
+        self, path: str, operation: str, category: str | None, *, keeps_own_time: bool = False, **more: Any
     ) -> Callable[[Verb], Verb]:
         """A route that changes nothing; its log entries are durable before the answer leaves."""
-        return self._add(
-            path, method, self._demand(operation, category), writes=False, keeps_own_time=keeps_own_time, **more
-        )
+        demand = self._demand(operation, category)
+        return self._add(path, {"demand": demand, "writes": False, "keeps_own_time": keeps_own_time}, **more)
 
     def writes(
-        self, path: str, operation: str, category: str | None, *, method: str = "POST", **more: Any
+        self, path: str, operation: str, category: str | None, *, keeps_own_keys: bool = False, **more: Any
     ) -> Callable[[Verb], Verb]:
         """A route that changes something, in one transaction with its log entries."""
-        return self._add(path, method, self._demand(operation, category), writes=True, **more)
+        demand = self._demand(operation, category)
+        rule = {"demand": demand, "writes": True, "keeps_own_keys": keeps_own_keys}
+        return self._add(path, rule, **{"method": "POST", **more})
 
     def open(self, path: str, *, method: str = "GET", **more: Any) -> Callable[[Verb], Verb]:
         """A route that anybody may use; it opens its own readings and transactions, if it needs any."""
-        return self._add(path, method, None, writes=method != "GET", keeps_own_time=True, **more)
+        return self._add(
+            path, {"demand": None, "writes": method != "GET", "keeps_own_time": True}, method=method, **more
+        )
 
     def _demand(self, operation: str, category: str | None) -> Demand:
         return Demand(service=self._service, operation=operation, category=category)
 
-    def _add(
-        self, path: str, method: str, demand: Demand | None, *, writes: bool, keeps_own_time: bool = False, **more: Any
-    ) -> Callable[[Verb], Verb]:
+    def _add(self, path: str, of: dict[str, Any], *, method: str = "GET", **more: Any) -> Callable[[Verb], Verb]:
         def add(verb: Verb) -> Verb:
-            name = f"{self._service}.{verb.__name__}"
-            rule = Rule(demand=demand, writes=writes, name=name, keeps_own_time=keeps_own_time)
+            rule = Rule(name=f"{self._service}.{verb.__name__}", status=more.get("status_code", 200), **of)
             self.router.add_api_route(path, _endpoint(verb, rule), methods=[method], name=verb.__name__, **more)
             return verb
 
@@ -227,32 +246,57 @@ def _endpoint(verb: Verb, rule: Rule) -> Verb:
 
 
 async def perform(request: Request, rule: Rule, verb: Callable[[Call], Awaitable[Any]]) -> Response:
-    """Call the verb in its transaction; the answer is built when it is committed and logged."""
+    """Call the verb in its transaction; the response is built when it is committed and logged."""
     engine: Engine = request.app.state.engine
     call = Call(request=request, engine=engine, rule=rule, open_tx=None, permit=getattr(request.state, "access", None))
     if rule.keeps_own_time:
-        return respond(await verb(call), is_secure=engine.settings.issuer.startswith("https:"))
+        return _response(await verb(call), rule, engine.settings)
     async with engine.database.transaction() if rule.writes else engine.database.reading() as tx:
         call.open_tx = tx
-        result = await verb(call)
+        result = await (_once(call, verb) if rule.writes else verb(call))
         if rule.demand is not None and not tx.notes:
             raise errors.TrailUnavailable  # a verb that logs nothing gives nothing
     if not rule.writes and tx.notes:
         await engine.trail.write(tx.notes)
     if isinstance(result, errors.TorvError):
         raise result  # returned, not raised: a refusal that keeps what its transaction wrote
-    return respond(result, is_secure=engine.settings.issuer.startswith("https:"))
+    return _response(result, rule, engine.settings)
 
 
-def respond(result: Any, *, is_secure: bool) -> Response:
-    """The response of a value or an Answer; cookies are for https alone where Torv is reached by https."""
+async def _once(call: Call, verb: Callable[[Call], Awaitable[Any]]) -> Any:
+    """Call a verb that writes; under an Idempotency-Key only the first time, and then give its answer again."""
+    own_key = call.request.headers.get("idempotency-key")
+    if own_key is None or call.rule.keeps_own_keys:
+        return await verb(call)
+    body, expected = await call.request.body(), call.request.headers.get("if-match", "")
+    attempt = idempotency.attempt_of(call.access, call.idempotency_key(), str(call.request.url), body, expected)
+    kept = await idempotency.claim(call.tx, attempt)
+    if kept is not None:
+        note(call.tx, call.access, "read", detail={"replayed": True})
+        return Answer(body=kept.body, status=kept.status, headers=kept.headers)
+    result = await verb(call)
+    if isinstance(result, errors.TorvError):
+        return result
+    answer = rendered(result, call.rule)
+    await idempotency.keep(call.tx, attempt, status=answer.status, headers=answer.headers, body=answer.body)
+    return answer
+
+
+def rendered(result: Any, rule: Rule) -> Answer:
+    """A value or an Answer as an Answer with bytes, a status and all its headers."""
     answer = result if isinstance(result, Answer) else Answer(body=result)
-    body = answer.body if isinstance(answer.body, bytes) else to_json(answer.body)
     headers = {"cache-control": "no-store", **answer.headers}
     version = getattr(answer.body, "version", None)
     if isinstance(version, int):
         headers["etag"] = f'"{version}"'
-    response = Response(body, answer.status, headers, media_type=answer.media_type)
+    body = answer.body if isinstance(answer.body, bytes) else to_json(answer.body)
+    return replace(answer, body=body, status=answer.status or rule.status, headers=headers)
+
+
+def _response(result: Any, rule: Rule, settings: Settings) -> Response:
+    answer = rendered(result, rule)
+    response = Response(answer.body, answer.status, answer.headers, media_type=answer.media_type)
+    is_secure = settings.issuer.startswith("https:")  # cookies are for https alone where Torv is reached by https
     for name, value in answer.cookies.items():
         _set_cookie(response, name, value, is_secure=is_secure)
     return response
@@ -300,6 +344,8 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, errors.TorvError):  # ours, met while the framework read the body
+        return await _on_refusal(request, error.__cause__)
     known = {404: errors.NotFound, 405: errors.MethodNotAllowed}
     refusal = (
         known[error.status_code]() if error.status_code in known else errors.MalformedRequest(reason=str(error.detail))

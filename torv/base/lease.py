@@ -13,7 +13,7 @@ from uuid import UUID
 
 from torv.base import clock, metrics
 from torv.base.db import Database, Line, Tx, sql
-from torv.base.errors import MoveTakesTooLong, OutcomeUnknown, StateUnconfirmed
+from torv.base.errors import MoveTakesTooLong, OutcomeUnknown, StateUnconfirmed, TorvError
 from torv.base.ids import new_id
 
 RENEWAL = 0.25  #: seconds between renewals
@@ -92,12 +92,15 @@ class Lease:
                     await self._renew(line)
                     await self._sleep()
             except asyncio.CancelledError:
-                await line.run(sql.end_lease, process=self.process)
+                with suppress(TorvError, TimeoutError):  # the database may be gone: that must not keep us running
+                    async with asyncio.timeout(TRUST):
+                        await line.run(sql.end_lease, process=self.process)
                 raise
 
     async def _sleep(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), RENEWAL)
+            async with asyncio.timeout(RENEWAL):  # wait_for (3.11) loses a cancellation that comes with the wake
+                await self._wake.wait()
         self._wake.clear()
 
     async def _renew(self, line: Line) -> None:

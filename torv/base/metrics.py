@@ -1,6 +1,8 @@
 """Metrics: counted per process, added up over the processes of one node."""
 
 import os
+from functools import cache
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
@@ -19,10 +21,28 @@ feed_positions = Gauge("torv_feed_position", "Last position given, by stream.", 
 held_calls = Gauge("torv_held_calls", "Calls waiting at a fence.", multiprocess_mode="livesum")
 
 
+@cache
+def of_answers(operation: str, status: int) -> tuple[Counter, Histogram]:
+    """What counts and what times an operation's answers: kept, as finding them by label costs more than counting."""
+    return requests.labels(operation, str(status)), request_seconds.labels(operation)
+
+
 def exposition() -> bytes:
     """All metrics in the Prometheus text format; over all processes of the node when they share a folder."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest()
+    _forget_dead_processes(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library's own gap
     return generate_latest(registry)
+
+
+def _forget_dead_processes(folder: Path) -> None:
+    """What was true of a process that has been killed is true no longer; what it counted stays."""
+    for file in folder.glob("gauge_live*_*.db"):
+        try:
+            os.kill(int(file.stem.rpartition("_")[2]), 0)
+        except ProcessLookupError:
+            file.unlink(missing_ok=True)
+        except PermissionError:
+            continue  # the number is somebody else's by now; its next owner of ours will overwrite the file

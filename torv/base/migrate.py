@@ -1,7 +1,7 @@
 """Migrations: forward-only SQL files per slice, run once each in order, under one lock, with checksums."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,16 +33,33 @@ async def migrate(database: Database, folders: Sequence[Path]) -> list[str]:
         return [name for folder in folders for name in await _migrate_slice(tx, folder, done)]
 
 
+async def pending(database: Database, folders: Sequence[Path]) -> list[str]:
+    """The names of what has not run. Raises MigrationChanged."""
+    async with database.transaction() as tx:
+        await tx.script(sql.prepare.text)
+        done = {each.name: each.checksum for each in await tx.all(Done, sql.done)}
+    return [name for folder in folders for name, _, checksum in _files(folder) if _is_waiting(name, checksum, done)]
+
+
 async def _migrate_slice(tx: Tx, folder: Path, done: dict[str, str]) -> list[str]:
     await tx.script(f'create schema if not exists "{folder.name}"')
     ran = []
-    for file in sorted((folder / "migrations").glob("[0-9]*.sql")):
-        name, text = f"{folder.name}/{file.name}", file.read_text(encoding="utf-8")
-        checksum = hashlib.sha256(text.encode()).hexdigest()
-        if name not in done:
+    for name, text, checksum in _files(folder):
+        if _is_waiting(name, checksum, done):
             await tx.script(text)
             await tx.run(sql.remember, name=name, checksum=checksum)
             ran.append(name)
-        elif done[name] != checksum:
-            raise MigrationChanged((MigrationChanged.__doc__ or "").format(name=name))
     return ran
+
+
+def _files(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """The migrations of a slice in order: name, text, checksum."""
+    for file in sorted((folder / "migrations").glob("[0-9]*.sql")):
+        text = file.read_text(encoding="utf-8")
+        yield f"{folder.name}/{file.name}", text, hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_waiting(name: str, checksum: str, done: dict[str, str]) -> bool:
+    if done.get(name, checksum) != checksum:
+        raise MigrationChanged((MigrationChanged.__doc__ or "").format(name=name))
+    return name not in done

@@ -89,7 +89,27 @@ select count(*) from numbered;
 -- Answers 1 when the database answers.
 select 1;
 
+-- name: clock
+-- The database's clock, in Unix seconds.
+select extract(epoch from clock_timestamp())::float8;
+
 -- name: durability
 -- The settings that decide whether an acknowledged commit can be lost.
 select current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes,
        current_setting('synchronous_commit') as synchronous_commit, current_setting('server_version_num')::int as version;
+
+-- name: claim_answer
+-- Claims a key; waits for whoever has claimed it and not yet finished.
+insert into base.answers (key, request_hash, status, headers, body) values (:key, :request_hash, 0, '{}', '') on conflict (key) do nothing;
+
+-- name: kept_answer
+-- The answer kept under a key.
+select request_hash, status, headers, body from base.answers where key = :key;
+
+-- name: keep_answer
+-- Keeps an answer under its key.
+update base.answers set status = :status, headers = :headers, body = :body where key = :key;
+
+-- name: forget_answers
+-- Forgets answers after 24 hours.
+delete from base.answers where at < clock_timestamp() - interval '24 hours';

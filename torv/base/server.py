@@ -23,7 +23,7 @@ class _Server(Server):
         self._listening = listening
 
     def _init_shared_socket(self) -> None:
-        holder: Any = SocketHolder(self._listening.fileno(), False, BACKLOG)  # type: ignore[call-arg]  # its stub is wrong
+        holder: Any = SocketHolder(self._listening.detach(), False, BACKLOG)  # type: ignore[call-arg]  # its stub is wrong
         self._ssp, self._shd = None, holder
 
 
@@ -34,10 +34,15 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+def make_server(app: Any, listening: socket.socket) -> Server:
+    """A server that takes over a socket that listens: its `serve` answers until its `stop` is called."""
+    listening.setblocking(False)
+    return _Server(app, listening)
+
+
 async def serve(app: Any, listening: socket.socket) -> None:
     """Answer until SIGTERM or SIGINT, then finish what is in flight."""
-    listening.setblocking(False)
-    server = _Server(app, listening)
+    server = make_server(app, listening)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.stop)
     await server.serve()

@@ -26,6 +26,7 @@ class Settings:
     processes: int = _setting(2, "Number of API processes that share the port.")
     public_url: str = _setting("", "Address that browsers and modules use; empty means http://<host>:<port>.")
     pool_size: int = _setting(10, "Database connections per process for requests.")
+    proxies: int = _setting(0, "Reverse proxies in front of Torv; callers' addresses are read from X-Forwarded-For.")
     body_limit: int = _setting(1_048_576, "Largest request body in bytes.")
     language: str = _setting("da", "Language of texts where the reader has not chosen one: da or en.")
     log_level: str = _setting("info", "Least serious level that is logged: debug, info, warning or error.")

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from torv.base.errors import InvalidInput, NotIdentified, SignatureInvalid, Toke
 
 ALGORITHMS = ["ES256"]
 DEPTH = 32  #: how deep JSON from outside may nest
+_MAY_BE_HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # half a character (surrogate), which no database and no hash can take
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,12 @@ class Keys:
 
     def call_mark(self, text: str) -> str:
         """A mark that only Torv's own processes can make, for what travels through modules and comes back."""
-        return hmac.new(self.call_secret, text.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self.call_secret, text.encode(), "sha256").hex()
+
+    @property
+    def cursor_secret(self) -> bytes:
+        """The key that cursors are encrypted with, 32 bytes."""
+        return hmac.new(self.call_secret, b"torv cursors", hashlib.sha256).digest()
 
     def token_jwks(self) -> dict[str, Any]:
         """The public part of the token key, as a JWK set."""
@@ -123,9 +130,11 @@ def unverified_claims(token: str) -> dict[str, Any]:
 
 
 def strict_json(text: bytes | str) -> Any:
-    """JSON as everybody reads it: no duplicate keys, no NaN, not nested too deep. Raises InvalidInput."""
+    """JSON as everybody reads it: no duplicate keys, NaN or half characters, not too deep. Raises InvalidInput."""
     try:
         content = json.loads(text, cls=_StrictDecoder)
+        if _MAY_BE_HALF.search(text if isinstance(text, bytes) else text.encode()):
+            json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise InvalidInput(reason="not valid JSON") from None
     if _depth(content) > DEPTH:

@@ -18,9 +18,13 @@ class Query:
 
     def arguments(self, values: dict[str, object]) -> list[object]:
         """The values in the order of $1, $2 ... Raises TypeError if they are not exactly those the text names."""
-        if values.keys() != set(self.parameters):
+        try:
+            arguments = [values[name] for name in self.parameters]
+        except KeyError:
+            arguments = []
+        if not len(arguments) == len(values) == len(self.parameters):
             raise TypeError(f"{self.name} takes {sorted(self.parameters)}, got {sorted(values)}")
-        return [values[name] for name in self.parameters]
+        return arguments
 
 
 class Queries:

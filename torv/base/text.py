@@ -5,7 +5,7 @@ from functools import lru_cache
 
 #: the last three letters of the alphabet, as the characters that follow z in ASCII
 _LAST = {"æ": "{", "ä": "{", "ø": "|", "ö": "|", "å": "}"}
-_FOLDED = {"æ": "ae", "ä": "ae", "ø": "oe", "ö": "oe", "å": "aa", "ß": "ss", "ð": "d", "þ": "th", "đ": "d", "ł": "l"}
+_FOLDED = {"æ": "ae", "ä": "ae", "ø": "o", "ö": "o", "å": "a", "ß": "ss", "ð": "d", "þ": "th", "đ": "d", "ł": "l"}
 
 
 def sort_key(text: str) -> str:
@@ -19,9 +19,10 @@ def sort_key(text: str) -> str:
 
 
 def search_key(text: str) -> str:
-    """A key in plain ASCII letters that finds Østergård when somebody types oestergaard, and the other way round."""
+    """A key in plain ASCII letters in which Østergård, Oestergaard and Ostergard are the same."""
     lowered = unicodedata.normalize("NFC", text).casefold()
-    return " ".join("".join(_FOLDED.get(each) or _plain(each) for each in lowered).split())
+    folded = "".join(_FOLDED.get(each) or _plain(each) for each in lowered)
+    return " ".join(folded.replace("aa", "a").replace("oe", "o").split())
 
 
 @lru_cache(maxsize=4096)

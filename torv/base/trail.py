@@ -42,10 +42,6 @@ class Entry:
     id: UUID = field(default_factory=new_id)
     at: datetime = field(default_factory=clock.now)
 
-    def as_row(self) -> dict[str, Any]:
-        row = {name: getattr(self, name) for name in self.__slots__}
-        return row | {"subjects": [str(subject) for subject in self.subjects]}
-
 
 def entry_of(access: Access, kind: str, subjects: Sequence[UUID] = (), **more: Any) -> Entry:
     """The entry of something done under a permit."""
@@ -80,7 +76,8 @@ class Trail:
         self._waiting.append((entries, durable))
         self._wake.set()
         try:
-            await asyncio.wait_for(asyncio.shield(durable), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.shield(durable)
         except TimeoutError:
             raise TrailUnavailable from None
 

@@ -1,7 +1,7 @@
 """The judge: compares what callers were told with what the kernel, the modules and the trail hold."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,16 @@ from torv.demo.ledger import Line
 
 sql = load(__file__)
 
-EXPECTED = {"write": {200, 201}, "retry": {200, 201}, "list": {200}, "stranger": {422}}
+Told = tuple[int, str | None]  #: status, and code of the problem document
+_DONE: set[Told] = {(200, None), (201, None)}
+#: what a call may be answered, by its operation; a module that writes past its time is told so
+EXPECTED: dict[str, set[Told]] = {
+    "write": _DONE,
+    "retry": _DONE,
+    "list": {(200, None)},
+    "stranger": {(422, "person_unknown")},
+    "direct": {*_DONE, (409, "binding_moved")},
+}
 HOLD = 1.0  #: seconds a call may be held by a move
 EFFECT = 1.0  #: seconds within which a suspension must bite
 
@@ -48,7 +57,7 @@ def judge_answers(lines: list[Line], suspension: Suspension) -> list[Finding]:
     """Were all calls answered as they should, in time, and was the suspended caller shut out?"""
     cut_off = [line for line in lines if line.caller == suspension.caller and line.check == "suspended"]
     others = [line for line in lines if line.check != "suspended" or line.caller != suspension.caller]
-    failed = [line for line in others if line.status not in EXPECTED[line.operation]]
+    failed = [line for line in others if (line.status, line.code) not in EXPECTED[line.operation]]
     stale = sum(line.is_stale for line in lines)
     slowest = max((line.seconds for line in lines), default=0.0)
     late = [line.started - suspension.at for line in others if line.caller == suspension.caller]
@@ -64,6 +73,21 @@ def judge_answers(lines: list[Line], suspension: Suspension) -> list[Finding]:
             promise="suspension effective", measured=f"{effect * 1000:.0f} ms", holds=bool(cut_off) and effect <= EFFECT
         ),
     ]
+
+
+def judge_moves(holds: list[int]) -> Finding:
+    """Did no move keep calls waiting for too long, by its own account? `holds` are milliseconds."""
+    return Finding(promise="longest freeze", measured=f"{max(holds)} ms", holds=max(holds) <= HOLD * 1000)
+
+
+def judge_stragglers(lines: list[Line], left: Mapping[str, float]) -> Finding:
+    """Was every new write refused that a module began after it had been left? `left` is Unix seconds by caller."""
+    late = [line for line in lines if line.started > left.get(line.caller, float("inf"))]
+    accepted = sum(line.status == 201 for line in late)
+    everyone_was_late = {line.caller for line in late} == left.keys()
+    return Finding(
+        promise="late writes accepted", measured=f"{accepted} of {len(late)}", holds=not accepted and everyone_was_late
+    )
 
 
 async def judge_kernel(tx: Tx, lines: list[Line]) -> list[Finding]:

@@ -15,3 +15,12 @@ select detail ->> 'record' as record from base.v_trail where kind = 'write' and 
 -- name: move_state
 -- The state of a move, read from outside without disturbing anything.
 select state from moves.v_moves where id = :id;
+
+-- name: hold_citizens
+-- Holds the rows of some citizens until the transaction ends; what refers to them cannot commit meanwhile.
+select id from persons.persons where id = any(:ids::uuid[]) for update;
+
+-- name: flip_waits
+-- Whether a move has come to its flip and waits for writes in progress.
+select exists (select from pg_locks where locktype = 'advisory' and objsubid = 1 and mode = 'ExclusiveLock' and not granted
+               and (classid::bigint << 32) | objid::bigint = hashtextextended('capability notes', 0));

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 
 import torv
-from torv import running
+from torv import operating, running
 from torv.base import embedded
 from torv.base.errors import AlreadyExists
 from torv.base.processes import Program, Supervisor
@@ -20,8 +20,10 @@ from torv.base.settings import Settings
 from torv.demo import town
 from torv.demo.office import NAMES, PASSWORDS, Office
 from torv.demo.town import Town
+from torv.interfaces.cpr import write_extract
 
 PROVIDERS = ("nordnote", "kviknote")
+SEED = 1864  #: of the made-up citizens
 READY_TIME = 30.0  #: seconds a program has to answer for the first time
 Report = Callable[[str], None]
 
@@ -63,11 +65,15 @@ async def set_stage(settings: Settings, folder: Path, *, citizens: int, report: 
             yield Stage(settings=settings, dsn=dsn, folder=folder, supervisor=supervisor, town=known, urls=urls)
         finally:
             await supervisor.stop_all()
+            for each in sockets.values():
+                each.close()
 
 
 def clear(folder: Path) -> None:
     """Throw a stage away, with its database."""
-    embedded.remove(embedded.place((folder / "state").resolve()))
+    cluster = embedded.place((folder / "state").resolve())
+    embedded.remove(cluster)
+    shutil.rmtree(cluster.home, ignore_errors=True)  # root's is not in the folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -110,9 +116,12 @@ async def _town(settings: Settings, dsn: str, folder: Path, urls: dict[str, str]
         return town.load(file)
     for login, password in PASSWORDS.items():
         with suppress(AlreadyExists):
-            await running.add_user(dsn, login=login, name=NAMES[login], password=password)
+            await operating.add_user(dsn, login=login, name=NAMES[login], password=password)
+    extract = folder / "citizens.txt"
+    write_extract(extract, persons=citizens, seed=SEED)
+    await operating.take_in_cpr(dsn, extract, lambda *_: None)
     async with Office(settings.issuer) as office:
-        known = await town.build_town(office, folder, urls, citizens)
+        known = await town.build_town(office, folder, urls)
     town.save(known, file)
     return known
 

@@ -1,7 +1,6 @@
 """The town: a made-up municipality with its partners, agreements, modules and citizens, entered over the public API."""
 
 import json
-import random
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,16 +11,8 @@ from torv.demo.office import BO, PASSWORDS, Office, Refused
 from torv_sdk.keys import make_key, read_key, sign_agreement, thumbprint
 
 MUNICIPALITY = ("50708047", "Fjordby Kommune")
-GIVEN = (
-    "Alma", "Bjørn", "Clara", "Ditte", "Emil", "Freja", "Gunnar", "Hanne", "Ida", "Jens", "Karla", "Lærke", "Malthe",
-    "Nora", "Åse", "Øjvind",
-)  # fmt: skip
-FAMILY = (
-    "Andersen", "Bæk", "Dahl", "Eskildsen", "Frandsen", "Holm", "Jørgensen", "Kjær", "Lind", "Møller", "Østergaard",
-    "Aagaard",
-)  # fmt: skip
+CITY = "Fjordby"
 NOWHERE = "http://127.0.0.1:9"  #: address of a program that only calls: nothing is ever sent there
-STREETS = ("Havnegade", "Kirkestræde", "Møllevej", "Skolebakken", "Ærøgade", "Åboulevarden")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +50,7 @@ class Town:
     persons: list[str]
 
 
-async def build_town(office: Office, folder: Path, urls: dict[str, str], citizens: int) -> Town:
+async def build_town(office: Office, folder: Path, urls: dict[str, str]) -> Town:
     """Enter the town; the keys of its partners and their programs are put into `folder`."""
     await office.post("/api/v1/partners", {"cvr": MUNICIPALITY[0], "name": MUNICIPALITY[1], "kind": "municipality"})
     releases, agreements = {}, {}
@@ -67,7 +58,7 @@ async def build_town(office: Office, folder: Path, urls: dict[str, str], citizen
         releases[part.module] = await _enter_partner(office, part, folder, urls.get(part.module, NOWHERE))
         agreements[part.module] = await _agree(office, part, folder)
     await office.post("/api/v1/bindings", {"capability": "notes", "release_id": releases["nordnote"]})
-    return Town(releases=releases, agreements=agreements, persons=await _enter_citizens(office, citizens))
+    return Town(releases=releases, agreements=agreements, persons=await _citizens(office))
 
 
 def save(town: Town, file: Path) -> None:
@@ -135,15 +126,12 @@ def _new_key(folder: Path, name: str) -> dict[str, Any]:
     return {**key.as_dict(private=False), "kid": thumbprint(key)}
 
 
-async def _enter_citizens(office: Office, count: int) -> list[str]:
-    chance = random.Random(1864)
-    persons = []
-    for number in range(count):
-        new = {
-            "given_names": chance.choice(GIVEN), "family_name": chance.choice(FAMILY),
-            "cpr": f"{chance.randint(1, 28):02}{chance.randint(1, 12):02}{chance.randint(40, 99)}{number:04}",
-            "address": f"{chance.choice(STREETS)} {chance.randint(1, 90)}, 6200 Fjordby",
-            "has_protected_address": chance.random() < 0.05,
-        }  # fmt: skip
-        persons.append((await office.post("/api/v1/persons", new))["id"])
-    return persons
+async def _citizens(office: Office) -> list[str]:
+    """Everybody who lives in the town, found as a caseworker would."""
+    found, cursor = [], ""
+    while True:
+        page = await office.post(f"/api/v1/persons/search?limit=200{cursor}", {"address": CITY})
+        found += [person["id"] for person in page["items"]]
+        if page["next"] is None:
+            return found
+        cursor = f"&cursor={page['next']}"

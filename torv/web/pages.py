@@ -1,25 +1,23 @@
 """The pages: sign in, sign out, and the overview of who provides what."""
 
 from typing import Final
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from torv.base import clock
 from torv.base.access import Demand
-from torv.base.errors import MalformedRequest, NotIdentified, TokenExpired, TooManyFailures, TorvError, WrongPassword
-from torv.base.http import SESSION_COOKIE, Answer, Call, Routes, refuse_cross_site
+from torv.base.errors import NotIdentified, TokenExpired, TooManyFailures, TorvError, WrongPassword
+from torv.base.http import Answer, Call, Routes, refuse_cross_site, session_cookie
 from torv.ecosystem.modules import list_bindings
 from torv.ecosystem.moves import MoveState, MoveView, last_move
-from torv.kernel.identity import open_session, sign_out
+from torv.kernel.identity import UserLocked, open_session, sign_out
 from torv.web import static_files
-from torv.web.rendering import HEADERS, HTML, language_of, render
+from torv.web.forms import go_to, read_form
+from torv.web.rendering import HEADERS, language_of, render
 
 routes = Routes("", "modules")
 
-FORM: Final = "application/x-www-form-urlencoded"
-FIELD_LIMIT = 20  #: fields in a form
 #: the states of a move that succeeds; one that takes another back leaves some out
 PATH: Final[tuple[MoveState, ...]] = tuple(
     state for state in MoveState if state not in (MoveState.ROLLED_BACK, MoveState.ABORTED)
@@ -59,45 +57,26 @@ async def log_in(call: Call) -> Answer:
     login = form.get("login", "").strip()
     try:
         token = await open_session(call, login, form.get("password", ""))
-    except (WrongPassword, TooManyFailures) as error:
+    except (WrongPassword, TooManyFailures, UserLocked) as error:
         sentence = error.message(language_of(call.request))
         return render(call.request, "login.html", status=error.status, login=login, problem=sentence)
-    return go_to("/", {SESSION_COOKIE: token})
+    return go_to("/", {session_cookie(call.engine.settings): token})
 
 
 @routes.open("/logout", method="POST", include_in_schema=False)
 async def log_out(call: Call) -> Answer:
     """End the session, here and on the server."""
     refuse_cross_site(call.request, call.engine.settings.issuer)
+    cookie = session_cookie(call.engine.settings)
     async with call.writing() as tx:
-        await sign_out(tx, call.request.cookies.get(SESSION_COOKIE, ""))
-    return go_to("/login", {SESSION_COOKIE: ""})
+        await sign_out(tx, call.request.cookies.get(cookie, ""))
+    return go_to("/login", {cookie: ""})
 
 
 @routes.open("/static/{edition}/{path:path}", include_in_schema=False)
 async def serve_file(call: Call, edition: str, path: str) -> Answer:
     """A stylesheet, an icon or a font."""
     return static_files.answer(edition, path)
-
-
-async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form. Raises MalformedRequest if it is no form, or a field stands twice."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-        raise MalformedRequest(reason="not a form")
-    try:
-        body = (await request.body()).decode()
-        fields = parse_qsl(body, keep_blank_values=True, max_num_fields=FIELD_LIMIT, errors="strict")
-    except ValueError:
-        raise MalformedRequest(reason="the form cannot be read") from None
-    if len(dict(fields)) != len(fields):
-        raise MalformedRequest(reason="a field stands twice")
-    return dict(fields)
-
-
-def go_to(address: str, cookies: dict[str, str]) -> Answer:
-    """Send the browser to another page with a GET, whatever it came with."""
-    headers = {**HEADERS, "location": address}
-    return Answer(body=b"", status=303, headers=headers, media_type=HTML, cookies=cookies)
 
 
 def page_for(error: TorvError, request: Request) -> Response | None:

@@ -5,7 +5,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from babel.dates import format_datetime, get_timezone
+from babel.dates import format_date, format_datetime, get_timezone
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
@@ -70,6 +70,9 @@ def make_environment(language: str) -> Environment:
     made.globals["static"] = FILES.address
     made.filters["clock"] = lambda at: _shown(at, "HH:mm:ss", locale)
     made.filters["day"] = lambda at: _shown(at, "d. MMMM y" if locale == SOURCE_LANGUAGE else "d MMMM y", locale)
+    made.filters["date"] = lambda day: format_date(
+        day, "d. MMMM y" if locale == SOURCE_LANGUAGE else "d MMMM y", locale
+    )
     made.filters["initials"] = initials
     return made
 

@@ -58,3 +58,14 @@ create function base.refuse_change() returns trigger language plpgsql as
 $$ begin raise exception '% is append-only', tg_table_name; end $$;
 
 create trigger trail_keeps before delete or truncate on base.trail for each statement execute function base.refuse_change();
+
+-- Answers to writes, kept for whoever repeats one under the same key.
+create table base.answers (
+    key bytea primary key,             -- hash of caller, operation and the caller's own key
+    request_hash bytea not null,
+    status int not null,
+    headers jsonb not null,
+    body bytea not null,
+    at timestamptz not null default clock_timestamp()
+);
+create index answers_at on base.answers (at);

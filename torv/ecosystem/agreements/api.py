@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from torv.base.errors import Denied
+from torv.base.errors import Denied, WrongPassword
 from torv.base.http import Answer, Call, Routes
 from torv.ecosystem.agreements import service
 from torv.ecosystem.agreements.models import Agreement
@@ -41,14 +41,19 @@ async def sign_by_partner(call: Call, agreement_id: UUID, signature: Signature) 
     return await service.sign_by_partner(call.tx, call.access, agreement_id, signature.jws)
 
 
-@routes.writes("/{agreement_id}/confirmations", "confirm", "agreement", status_code=201)
-async def confirm(call: Call, agreement_id: UUID, shown: Password) -> Agreement:
+@routes.writes(
+    "/{agreement_id}/confirmations", "confirm", "agreement", status_code=201, keeps_own_keys=True,
+    response_model=Agreement,
+)  # fmt: skip
+async def confirm(call: Call, agreement_id: UUID, shown: Password) -> Answer | WrongPassword:
     """Confirm with the password; when two different users have, the municipality has signed."""
     user_id = call.access.caller.user_id
     if user_id is None:
         raise Denied(check="caller", reason="only users confirm", reason_da="kun brugere bekræfter", mender="Ingen")
-    await confirm_password(call.tx, user_id, shown.password)
-    return await service.confirm(call.tx, call.access, agreement_id, call.engine.keys.signing)
+    wrong = await confirm_password(call.tx, call.access, user_id, shown.password)
+    if wrong is not None:
+        return wrong
+    return Answer(body=await service.confirm(call.tx, call.access, agreement_id, call.engine.keys.signing))
 
 
 @routes.writes("/{agreement_id}/suspend", "suspend", "agreement")

@@ -37,6 +37,10 @@ class Gateway:
         carry = self._carry_safe if outgoing.operation.safe else self._carry_unsafe
         return await asyncio.shield(asyncio.ensure_future(carry(outgoing)))
 
+    async def close(self) -> None:
+        """End what goes on beside the calls."""
+        await self._shadows.close()
+
     async def _carry_safe(self, outgoing: Outgoing) -> ModuleAnswer:
         await self.engine.trail.write([_entry(outgoing, "intent")])
         try:
@@ -45,7 +49,7 @@ class Gateway:
             except OutcomeUnknown:  # cut by a move: a safe call may simply be asked again, of the successor
                 route, answer, took = await self._forward(outgoing)
         except TorvError as error:
-            await self.engine.trail.write([_entry(outgoing, "outcome", result=error.code)])
+            await self.engine.trail.write([_failed(outgoing, error)])
             raise
         await self.engine.trail.write([_outcome(outgoing, route, answer, took)])
         if route.shadow is not None and answer.status == 200:
@@ -63,7 +67,7 @@ class Gateway:
             if is_moved(answer):
                 raise OutcomeUnknown
         except TorvError as error:
-            await self._give_back(outgoing, _entry(outgoing, "outcome", result=error.code))
+            await self._give_back(outgoing, _failed(outgoing, error))
             raise
         if answer.status not in FINAL:
             await self._give_back(outgoing, _outcome(outgoing, route, answer, took))
@@ -79,8 +83,11 @@ class Gateway:
             tx.notes.append(entry)
 
     async def _forward(self, outgoing: Outgoing) -> tuple[Route, ModuleAnswer, float]:
-        """Wait at the fence, then send the call to whoever provides the capability at that instant."""
+        """Wait at the fence, decide again, then send the call to whoever provides the capability at that instant."""
         async with self.engine.lease.admitted(outgoing.capability, follows_admitted=outgoing.is_chained):
+            asked, access = outgoing.operation, outgoing.access
+            again = Demand(service=outgoing.capability, operation=asked.id, category=asked.category)
+            self.engine.decider.decide(access.caller, again, access.request_id or outgoing.call_id)
             route = self.directory().routes.get(outgoing.capability)
             if route is None:
                 raise CapabilityNotBound
@@ -93,6 +100,12 @@ class Gateway:
 
 def _entry(outgoing: Outgoing, kind: str, result: str = "permitted") -> Entry:
     return entry_of(outgoing.access, kind, call_id=outgoing.call_id, result=result)
+
+
+def _failed(outgoing: Outgoing, error: TorvError) -> Entry:
+    """The outcome of a call without an answer; its refusal names the call, which can then be found in a receipt."""
+    error.facts["call_id"] = str(outgoing.call_id)
+    return _entry(outgoing, "outcome", result=error.code)
 
 
 def _outcome(outgoing: Outgoing, route: Route, answer: ModuleAnswer, took: float) -> Entry:

@@ -9,11 +9,11 @@ import aiohttp
 from yarl import URL
 
 from torv.base import signing
-from torv.base.errors import ModuleTimeout, ModuleUnavailable
-from torv.base.signing import Keys
+from torv.base.errors import InvalidInput, ModuleTimeout, ModuleUnavailable
+from torv.base.signing import Keys, strict_json
 from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
 from torv.ecosystem.gateway.rules import call_mark
-from torv.ecosystem.modules import Release
+from torv.ecosystem.modules import PublicResolver, Release
 
 TIMEOUT = 10.0  #: seconds a module has for its whole answer
 ANSWER_LIMIT = 5_000_000  #: bytes
@@ -21,10 +21,10 @@ TOKEN_LIFE = 60  #: seconds; a token is used for half of that, so that it never 
 
 
 class ModuleClient:
-    """Talks to modules on Torv's behalf."""
+    """Talks to modules on Torv's behalf; to private addresses only if `private`."""
 
-    def __init__(self, keys: Keys, issuer: str) -> None:
-        self._keys, self._issuer = keys, issuer
+    def __init__(self, keys: Keys, issuer: str, *, private: bool) -> None:
+        self._keys, self._issuer, self._private = keys, issuer, private
         self._session: aiohttp.ClientSession | None = None
         self._tokens: dict[tuple[UUID, str, str], tuple[float, str]] = {}
 
@@ -53,6 +53,14 @@ class ModuleClient:
         url = f"{release.url}/torv/export/{record_type}?{urlencode({'bucket': buckets})}"
         return await self._request("GET", url, headers, b"")
 
+    async def position(self, release: Release) -> int:
+        """How far a module has read the feed. Raises ModuleUnavailable or ModuleTimeout."""
+        answer = await self._request("GET", f"{release.url}/torv/health", {}, b"")
+        try:
+            return int(strict_json(answer.body)["position"])
+        except (InvalidInput, KeyError, TypeError, ValueError):
+            raise ModuleUnavailable from None
+
     async def _request(self, method: str, url: str, headers: dict[str, str], body: bytes) -> ModuleAnswer:
         session = self._opened()
         try:
@@ -69,7 +77,8 @@ class ModuleClient:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT, connect=2.0), cookie_jar=aiohttp.DummyCookieJar(),
-                connector=aiohttp.TCPConnector(limit=200), auto_decompress=False,
+                connector=aiohttp.TCPConnector(limit=200, resolver=None if self._private else PublicResolver()),
+                auto_decompress=False,
                 skip_auto_headers=("User-Agent", "Accept-Encoding"),
                 max_line_size=8190, max_field_size=8190,
             )  # fmt: skip

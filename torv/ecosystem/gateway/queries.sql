@@ -1,9 +1,9 @@
 -- name: claim_call
--- Claims a key for one carrying out: a new key, one nobody carries, or one whose process is dead.
+-- Claims a key for one carrying out: a new key, one nobody carries, one whose process is dead, or one whose end could not be noted (no call takes 20 seconds).
 insert into gateway.calls (key, request_hash, call_id, process) values (:key, :request_hash, :call_id, :process)
 on conflict (key) do update set call_id = excluded.call_id, process = excluded.process, at = clock_timestamp()
 where gateway.calls.status is null and gateway.calls.request_hash = excluded.request_hash
-  and (gateway.calls.process is null or not exists (
+  and (gateway.calls.process is null or gateway.calls.at < clock_timestamp() - interval '20 seconds' or not exists (
        select from base.v_leases l where l.process = gateway.calls.process and l.renewed_at > clock_timestamp() - interval '1.5 seconds'))
 returning call_id;
 
@@ -32,3 +32,11 @@ values (:capability, :release_id, :operation, :call_id, :is_equal, :paths, :hash
 -- How a candidate has compared since an instant.
 select count(*) as compared, count(*) filter (where not is_equal) as different
 from gateway.comparisons where capability = :capability and release_id = :release_id and at >= :since;
+
+-- name: now
+-- The database's clock.
+select clock_timestamp();
+
+-- name: is_unread
+-- Whether something written before an instant lies beyond a position, or has none yet.
+select exists (select from records.v_versions where capability = :capability and at < :instant and (position is null or position > :position));

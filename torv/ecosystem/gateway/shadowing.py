@@ -9,6 +9,7 @@ import rfc8785
 from torv.base.errors import InvalidInput, TorvError
 from torv.base.http import Engine
 from torv.base.signing import strict_json
+from torv.base.sql import load
 from torv.base.trail import entry_of
 from torv.ecosystem.gateway import service
 from torv.ecosystem.gateway.forwarding import ModuleClient
@@ -16,8 +17,11 @@ from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
 from torv.ecosystem.gateway.rules import differing_paths
 from torv.ecosystem.modules import Release, Route
 
-TRIES = 4  #: a candidate may be a moment behind: a difference counts when it stays
+sql = load(__file__)
+
+TRIES = 4  #: something may be written between two answers: a difference counts when it stays
 PAUSE = 0.2  #: seconds between the tries
+LOOKS = 10  #: how often it is looked whether both have read the feed
 AT_ONCE = 2  #: comparisons per process at a time; more calls than that go unmirrored
 
 
@@ -36,6 +40,13 @@ class Shadows:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
+    async def close(self) -> None:
+        """Give up what is under way."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
     async def _compare(self, in_service: Release, shadow: Release, outgoing: Outgoing, answer: ModuleAnswer) -> None:
         try:
             await self._engine.trail.write(
@@ -43,7 +54,8 @@ class Shadows:
             )
             for attempt in range(TRIES):
                 if attempt:
-                    await asyncio.sleep(PAUSE)
+                    if not await self._have_caught_up(outgoing.capability, in_service, shadow):
+                        return
                     answer = await self._client.forward(in_service, outgoing)
                 mirrored = await self._client.forward(shadow, outgoing)
                 paths = _differences(answer, mirrored)
@@ -54,6 +66,18 @@ class Shadows:
                 await service.note_comparison(tx, outgoing, shadow.id, paths[:20], *hashes)
         except TorvError:
             pass  # a comparison that could not be made says nothing; a candidate that is down fails on its own account
+
+    async def _have_caught_up(self, capability: str, *releases: Release) -> bool:
+        """Wait, for two seconds or so, until all have read what is written by now: being behind is no difference."""
+        async with self._engine.database.reading() as tx:
+            instant = await tx.value(sql.now)
+        for _ in range(LOOKS):
+            await asyncio.sleep(PAUSE)
+            position = min([await self._client.position(release) for release in releases])
+            async with self._engine.database.reading() as tx:
+                if not await tx.value(sql.is_unread, capability=capability, position=position, instant=instant):
+                    return True
+        return False
 
 
 def _differences(answer: ModuleAnswer, mirrored: ModuleAnswer) -> list[str]:

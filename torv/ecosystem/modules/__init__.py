@@ -1,5 +1,6 @@
 """Modules: partners' programs, the contracts they keep, and which of them provides each capability now."""
 
+from torv.ecosystem.modules.addresses import PublicResolver
 from torv.ecosystem.modules.api import routes
 from torv.ecosystem.modules.contracts import Contract, Operation, read_contract, shipped_contracts
 from torv.ecosystem.modules.directory import Directory, Route, load_directory
@@ -23,6 +24,7 @@ __all__ = [
     "Directory",
     "Module",
     "Operation",
+    "PublicResolver",
     "Release",
     "Route",
     "add_contract",

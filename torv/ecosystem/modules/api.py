@@ -23,9 +23,12 @@ class NewBinding:
 async def fetch_token(call: Call) -> Answer:
     """Exchange a signed assertion for an access token (RFC 6749, RFC 7523)."""
     try:
-        form = dict(parse_qsl((await call.request.body()).decode("ascii"), strict_parsing=True, max_num_fields=10))
+        fields = parse_qsl((await call.request.body()).decode("ascii"), strict_parsing=True, max_num_fields=10)
     except ValueError:
         raise InvalidClient(reason="the form cannot be read") from None
+    form = dict(fields)
+    if len(form) != len(fields):
+        raise InvalidClient(reason="a field stands twice")
     engine = call.engine
     async with call.writing() as tx:
         token = await tokens.token_for_module(tx, form, issuer=engine.settings.issuer, key=engine.keys.tokens)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,12 @@ class Operation:
     category: str  #: the data category a permit must cover
 
     def matches(self, method: str, path: str) -> bool:
-        pattern = re.sub(r"\\{[a-z_]+\\}", "[^/]+", re.escape(self.path))
-        return method == self.method and re.fullmatch(pattern, path) is not None
+        return method == self.method and _pattern(self.path).fullmatch(path) is not None
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{[a-z_]+\\}", "[^/]+", re.escape(template)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

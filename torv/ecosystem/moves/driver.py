@@ -7,7 +7,7 @@ from uuid import UUID
 from torv.base import clock, lease
 from torv.base.access import Access, Demand
 from torv.base.db import Database
-from torv.base.errors import Denied, TorvError
+from torv.base.errors import Busy, Denied, TorvError
 from torv.ecosystem.gateway import ModuleClient, shadow_results
 from torv.ecosystem.modules import Release, release_by_id, set_shadow
 from torv.ecosystem.moves import possession, rules, service
@@ -100,7 +100,8 @@ class Driver:
         started = clock.ticks()
         await self._drain(move, started)
         while clock.ticks() - started < rules.FREEZE:
-            if await self._prove_all_written(move) and await self._flip(move):
+            left = rules.FREEZE - (clock.ticks() - started)
+            if await self._prove_within(move, left) and await self._flip(move):
                 return
             await asyncio.sleep(TICK)
         await self._give_up(move, "candidate_too_slow")
@@ -119,6 +120,14 @@ class Driver:
                 return
             await asyncio.sleep(TICK)
 
+    async def _prove_within(self, move: Move, seconds: float) -> bool:
+        """A candidate that hangs must not hold the callers longer than a freeze may last."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._prove_all_written(move)
+        except TimeoutError:
+            return False
+
     async def _prove_all_written(self, move: Move) -> bool:
         async with self._database.reading() as tx:
             waiting = await has_records_after(tx, move.capability, self._position(move))
@@ -127,12 +136,15 @@ class Driver:
         return all(not each.pending for each in self._progress[move.id])
 
     async def _flip(self, move: Move) -> bool:
-        """Change the binding, unless something was written after the last comparison."""
-        async with self._database.transaction() as tx:
-            await close_fence(tx, move.capability)
-            if await has_records_after(tx, move.capability, self._position(move)):
-                return False
-            await service.flip(tx, move)
+        """Change the binding, unless something is being written or was after the last comparison."""
+        try:
+            async with self._database.transaction() as tx:
+                await close_fence(tx, move.capability)
+                if await has_records_after(tx, move.capability, self._position(move)):
+                    return False
+                await service.flip(tx, move)
+        except Busy:
+            return False
         del self._progress[move.id]
         return True
 

@@ -25,6 +25,10 @@ from moves.moves order by planned_at desc, id desc limit 1;
 select id, capability, from_release, to_release, reverses, state, planned_at, shadowing_at, frozen_at, moved_at, epoch, receipt
 from moves.moves where capability = :capability and state = 'watching';
 
+-- name: is_being_taken_back
+-- Whether a move back is under way.
+select exists (select from moves.moves where reverses = :id and state not in ('final', 'aborted'));
+
 -- name: set_state
 -- Brings a move into its next state and notes the time that belongs to it.
 update moves.moves set state = :state,

@@ -51,9 +51,14 @@ async def abort(tx: Tx, access: Access, move_id: UUID) -> MoveView:
 
 
 async def finalise(tx: Tx, access: Access, move_id: UUID, seal: receipts.Seal) -> MoveView:
-    """Let the predecessor's agreement shrink to export, and seal the receipt. Raises WrongState unless it stands by."""
+    """Let the predecessor's agreement shrink to export, and seal the receipt.
+
+    Raises WrongState unless the predecessor stands by, MoveUnderWay while it is being brought back.
+    """
     move = await tx.one(Move, sql.lock_move, id=move_id)
     rules.check_step(MoveState(move.state), MoveState.FINAL)
+    if await tx.value(sql.is_being_taken_back, id=move_id):
+        raise MoveUnderWay
     predecessor = await release_by_id(tx, move.from_release)
     exits = await begin_exit_of_module(tx, access, predecessor.partner_id, predecessor.module_name)
     await enter(tx, move, MoveState.FINAL, agreements_in_exit=[str(each) for each in exits])
@@ -127,10 +132,10 @@ async def settle(tx: Tx, move: Move) -> None:
 
 
 async def cut_calls(tx: Tx, move: Move) -> list[str]:
-    """The ids of calls that were cut during the freeze."""
-    if move.frozen_at is None or move.moved_at is None:
+    """The ids of calls that were cut; a freeze that was interrupted may have cut some, too."""
+    if move.moved_at is None:
         return []
-    rows = await tx.all(dict, sql.cut_calls, capability=move.capability, since=move.frozen_at, until=move.moved_at)
+    rows = await tx.all(dict, sql.cut_calls, capability=move.capability, since=move.planned_at, until=move.moved_at)
     return [str(row["call_id"]) for row in rows]
 
 

@@ -1,17 +1,43 @@
-"""Identity: the users who sign in, their sessions, and what their role lets them do."""
+"""Identity: the users who sign in, their sessions, and what their roles let them do."""
 
 from torv.kernel.identity.api import open_session, routes
-from torv.kernel.identity.models import Role, User
+from torv.kernel.identity.errors import LastAdministrator, RoleIsFixed, RoleUnknown, UserLocked
+from torv.kernel.identity.models import (
+    ADMINISTRATOR,
+    Assignment,
+    NewAssignment,
+    Role,
+    RoleContent,
+    Sensitivity,
+    Session,
+    User,
+)
+from torv.kernel.identity.roles import assign_role, create_role, end_assignment
 from torv.kernel.identity.rules import decide
-from torv.kernel.identity.service import confirm_password, create_user, find_session, sign_out
+from torv.kernel.identity.service import create_user, lock_user
+from torv.kernel.identity.sessions import confirm_password, find_caller, sign_out
 
 __all__ = [
+    "ADMINISTRATOR",
+    "Assignment",
+    "LastAdministrator",
+    "NewAssignment",
     "Role",
+    "RoleContent",
+    "RoleIsFixed",
+    "RoleUnknown",
+    "Sensitivity",
+    "Session",
     "User",
+    "UserLocked",
+    "assign_role",
     "confirm_password",
+    "create_role",
     "create_user",
     "decide",
-    "find_session",
+    "end_assignment",
+    "find_caller",
+    "lock_user",
     "open_session",
     "routes",
     "sign_out",

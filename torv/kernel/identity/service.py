@@ -1,98 +1,87 @@
-"""The verbs of identity; the only writer of the schema `identity`."""
+"""The verbs of users; with sessions.py and roles.py the only writer of the schema `identity`."""
 
-import asyncio
-import hashlib
-import secrets
 from uuid import UUID
-
-from argon2 import PasswordHasher
-from argon2.exceptions import VerifyMismatchError
 
 from torv.base import db
 from torv.base.access import Access
 from torv.base.db import Tx
-from torv.base.errors import AlreadyExists, TooManyFailures, WrongPassword
+from torv.base.errors import AlreadyExists, NotFound, VersionMismatch
 from torv.base.ids import new_id
+from torv.base.pages import Wanted
 from torv.base.sql import load
-from torv.base.trail import Entry, note
-from torv.kernel.identity import rules
-from torv.kernel.identity.models import Role, SessionUser, StoredUser, User
+from torv.base.text import sort_key
+from torv.base.trail import note
+from torv.kernel.identity import passwords, roles, rules
+from torv.kernel.identity.models import User
+from torv.kernel.organisation import EmployeeUnknown
 
 sql = load(__file__)
 db.names_constraint("users_login_key", AlreadyExists)
+db.names_constraint("users_employee_known", EmployeeUnknown)
 
-_hasher = PasswordHasher()  # argon2id with the parameters of RFC 9106's second choice
-_nobody = _hasher.hash(secrets.token_hex())  # so that an unknown name takes as long as a wrong password
-_rooms = asyncio.Semaphore(2)  # hashes at a time: each takes 64 MiB and a core
-
-FAILURES = 10  #: attempts within 15 minutes, then signing in waits
+_START = ["", UUID(int=0)]  #: sorts before every name
 
 
-async def create_user(tx: Tx, access: Access, *, login: str, name: str, role: Role, password: str) -> User:
-    """Create a user. Raises AlreadyExists or InvalidInput."""
+async def create_user(
+    tx: Tx, access: Access, *, login: str, name: str, password: str, employee_id: UUID | None = None
+) -> User:
+    """Create a user, who may do nothing until given a role. Raises AlreadyExists, InvalidInput or EmployeeUnknown."""
     rules.check_password(password)
-    password_hash = await asyncio.to_thread(_hasher.hash, password)
+    name = rules.normal_line(name, "name")
     user = await tx.one(
-        User, sql.insert_user, id=new_id(), login=login, name=name, role=role, password_hash=password_hash
-    )
+        User, sql.insert_user, id=new_id(), login=rules.normal_login(login), name=name, sort_key=sort_key(name),
+        employee_id=employee_id, password_hash=await passwords.hash_password(password),
+    )  # fmt: skip
     note(tx, access, "write", detail={"user": str(user.id)})
     return user
 
 
-async def find_credentials(tx: Tx, login: str) -> StoredUser | None:
-    """What is needed to check a password; None for an unknown name. Raises TooManyFailures after ten in 15 minutes."""
-    if await tx.value(sql.recent_failures, login_hash=_hashed(login.casefold())) >= FAILURES:
-        raise TooManyFailures
-    return await tx.maybe(StoredUser, sql.user_by_login, login=login)
+async def list_users(tx: Tx, access: Access, *, wanted: Wanted) -> list[User]:
+    """Users by name."""
+    name, after = wanted.after or _START
+    users = await tx.all(User, sql.users_by_name, after_name=name, after_id=after, size=wanted.fetch)
+    note(tx, access, "read", detail={"users": len(users)})
+    return users
 
 
-async def matches(stored: StoredUser | None, password: str) -> bool:
-    """Whether the password is the user's; takes as long for an unknown name."""
-    async with _rooms:
-        try:
-            await asyncio.to_thread(_hasher.verify, stored.password_hash if stored else _nobody, password)
-        except VerifyMismatchError:
-            return False
-    return stored is not None
+async def read_user(tx: Tx, access: Access, user_id: UUID) -> User:
+    """A user. Raises NotFound."""
+    user = await tx.one(User, sql.user_by_id, id=user_id)
+    note(tx, access, "read", detail={"user": str(user_id)})
+    return user
 
 
-async def begin_session(
-    tx: Tx, login: str, stored: StoredUser | None, *, is_right: bool, request_id: UUID
-) -> str | None:
-    """Begin a session and give its token; note the failure and give None if the password was not right."""
-    login_hash = _hashed(login.casefold())
-    if stored is None or not is_right:
-        await tx.run(sql.insert_failure, login_hash=login_hash)
-        return None
-    token = secrets.token_urlsafe(32)
-    await tx.run(sql.forget_failures, login_hash=login_hash)
-    await tx.run(sql.insert_session, token_hash=_hashed(token), user_id=stored.id)
-    tx.notes.append(Entry(kind="write", operation="identity.sign_in", user_id=stored.id, request_id=request_id))
-    return token
+async def change_user(
+    tx: Tx, access: Access, user_id: UUID, *, expected: int, name: str, employee_id: UUID | None
+) -> User:
+    """Change the name, and which employee the user is. Raises NotFound, VersionMismatch or EmployeeUnknown."""
+    name = rules.normal_line(name, "name")
+    user = await tx.maybe(
+        User, sql.change_user, id=user_id, expected=expected, name=name, sort_key=sort_key(name),
+        employee_id=employee_id,
+    )  # fmt: skip
+    if user is None:
+        raise VersionMismatch if await tx.maybe(User, sql.user_by_id, id=user_id) else NotFound
+    note(tx, access, "write", detail={"user": str(user_id), "version": user.version})
+    return user
 
 
-async def sign_out(tx: Tx, token: str) -> None:
-    """End a session; one that has ended stays so."""
-    await tx.run(sql.end_session, token_hash=_hashed(token))
+async def lock_user(tx: Tx, access: Access, user_id: UUID, *, is_locked: bool) -> User:
+    """Lock a user, whose sessions end at once, or unlock. Raises NotFound or LastAdministrator."""
+    await roles.hold_administrators(tx)
+    user = await tx.one(User, sql.lock_user, id=user_id, is_locked=is_locked)
+    if is_locked:
+        await tx.run(sql.end_sessions, user_id=user_id, but=None)
+        await roles.check_administrators(tx)
+    note(tx, access, "write", detail={"user": str(user_id), "is_locked": is_locked})
+    return user
 
 
-async def find_session(tx: Tx, token: str) -> User | None:
-    """The user of a session in force; None if it has ended."""
-    found = await tx.maybe(SessionUser, sql.user_of_session, token_hash=_hashed(token))
-    if found is None:
-        return None
-    if found.is_stale:
-        await tx.run(sql.touch_session, token_hash=_hashed(token))
-    return User(id=found.id, login=found.login, name=found.name, role=Role(found.role))
-
-
-async def confirm_password(tx: Tx, user_id: UUID, password: str) -> User:
-    """The user, who has just shown the password again. Raises WrongPassword."""
-    stored = await tx.one(StoredUser, sql.user_by_id, id=user_id)
-    if not await matches(stored, password):
-        raise WrongPassword
-    return User(id=stored.id, login=stored.login, name=stored.name, role=Role(stored.role))
-
-
-def _hashed(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
+async def reset_password(tx: Tx, access: Access, user_id: UUID, password: str) -> User:
+    """Give a user another password; every session of theirs ends. Raises NotFound or InvalidInput."""
+    rules.check_password(password)
+    user = await tx.one(User, sql.user_by_id, id=user_id)
+    await tx.run(sql.set_password, id=user_id, password_hash=await passwords.hash_password(password))
+    await tx.run(sql.end_sessions, user_id=user_id, but=None)
+    note(tx, access, "write", detail={"user": str(user_id), "changed": "password"})
+    return user

@@ -25,7 +25,8 @@ from torv.kernel.persons.models import (
     StatusCode,
 )
 from torv.kernel.persons.relations import end_relation, read_relations, relate
-from torv.kernel.persons.searching import search_persons
+from torv.kernel.persons.rules import age_on, normal_cpr
+from torv.kernel.persons.searching import search_persons, shown
 from torv.kernel.persons.service import (
     change_cpr,
     change_person,
@@ -59,12 +60,14 @@ __all__ = [
     "Search",
     "Status",
     "StatusCode",
+    "age_on",
     "change_cpr",
     "change_person",
     "end_relation",
     "find_person_by_cpr",
     "import_persons",
     "merge_persons",
+    "normal_cpr",
     "read_facts",
     "read_person",
     "read_relations",
@@ -74,4 +77,5 @@ __all__ = [
     "relate",
     "routes",
     "search_persons",
+    "shown",
 ]

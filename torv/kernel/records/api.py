@@ -23,7 +23,7 @@ class FeedPage:
     more: bool
 
 
-@routes.writes("", "write", None, status_code=201, response_model=Record)
+@routes.writes("", "write", None, keeps_own_keys=True, status_code=201, response_model=Record)
 async def write_record(call: Call, new: NewRecord) -> Answer | BindingMoved:
     """Write a version of a record; the same Idempotency-Key gives the same answer again."""
     record = await service.write_record(call.tx, call.access, new=new, key=call.idempotency_key())
@@ -51,7 +51,7 @@ async def follow_records(
             position = records[-1].position or after if records else after
             return FeedPage(records=records, position=position, more=len(records) == limit)
         await call.engine.listener.wait(min(left, 1.0))
-        call.renew_permit()
+        await call.renew_permit()
 
 
 @routes.reads("/late", "read_late", None)

@@ -8,8 +8,9 @@ on conflict (capability, name) do update set category = excluded.category, schem
 select capability, name, category, schema from records.types where capability = :capability and name = :name;
 
 -- name: share_fence
--- Stands inside the fence of a capability until the transaction ends; waits while a binding is being moved.
-select pg_advisory_xact_lock_shared(hashtextextended('capability ' || :capability::text, 0));
+-- Stands inside the fence of a capability until the transaction ends; waits while a binding is being moved, and then for a write under the same key.
+select pg_advisory_xact_lock_shared(hashtextextended('capability ' || :capability::text, 0)),
+       pg_advisory_xact_lock(hashtextextended('write ' || :capability::text || ' ' || :key::text, 0));
 
 -- name: close_fence
 -- Waits until nobody stands inside the fence of a capability, and keeps everybody out until the transaction ends.
@@ -23,11 +24,12 @@ left join records.holders h on h.capability = asked.capability
 left join records.versions v on v.capability = asked.capability and v.idempotency_key = :key;
 
 -- name: insert_version
--- Writes the next version of a record, if the version it follows is the latest.
-with latest as (select coalesce(max(version), 0) as version from records.versions where id = :id)
+-- Writes the next version of a record, if the version it follows is the latest, and of the same type.
+with latest as (select coalesce(max(version), 0) as version, coalesce(bool_and(capability = :capability::text and type = :type::text), true) as is_ours
+                from records.versions where id = :id)
 insert into records.versions (version_id, id, capability, type, version, person_id, body, digest, bucket, release_id, epoch, idempotency_key, request_hash)
 select :version_id, :id, :capability, :type, :version, :person_id, :body, :digest, :bucket, :release_id, :epoch, :key, :request_hash
-from latest where latest.version = :version::int - 1
+from latest where latest.version = :version::int - 1 and is_ours
 returning id, capability, type, version, person_id, body, encode(digest, 'hex') as digest, epoch, position, at;
 
 -- name: version_by_id

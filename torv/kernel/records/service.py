@@ -32,12 +32,12 @@ db.names_constraint("versions_person_known", PersonUnknown)
 db.names_constraint("versions_follow", VersionMismatch)
 db.names_constraint("versions_key", IdempotencyKeyReused)
 
-_validators: dict[str, Any] = {}  #: compiled schemas, by their hash
+_validators: dict[tuple[str, str], tuple[dict[str, Any], Any]] = {}  #: type -> its schema, and that compiled
 
 
 async def declare_type(tx: Tx, record_type: RecordType) -> None:
     """Make a contract's record type known. Raises RecordInvalid if its schema is not a schema."""
-    _validator(record_type.schema)
+    _validator(record_type)
     await tx.run(sql.upsert_type, **asdict(record_type))
 
 
@@ -49,8 +49,8 @@ async def write_record(tx: Tx, access: Access, *, new: NewRecord, key: str) -> R
     VersionMismatch, IdempotencyKeyReused; at commit PersonUnknown.
     """
     await _check(tx, access, new)
-    request_hash = hashlib.sha256(rfc8785.dumps(_plain(new))).digest()
-    await tx.value(sql.share_fence, capability=new.capability)
+    request_hash = _hash_of(new)
+    await tx.value(sql.share_fence, capability=new.capability, key=key)
     holder = await tx.one(Holder, sql.holder, capability=new.capability, key=key)
     if holder.earlier is not None:
         if holder.earlier_hash != request_hash:
@@ -67,7 +67,7 @@ async def _check(tx: Tx, access: Access, new: NewRecord) -> None:
     if declared is None:
         raise RecordTypeUnknown
     _require(access, declared.category)
-    error = next(_validator(declared.schema).iter_errors(new.body), None)
+    error = next(_validator(declared).iter_errors(new.body), None)
     if error is not None:  # the message would quote the content; the place is enough
         raise RecordInvalid(reason=f"/{'/'.join(map(str, error.instance_path))} ({error.kind.name})")
 
@@ -153,6 +153,13 @@ def _require(access: Access, category: str) -> None:
         )  # fmt: skip
 
 
+def _hash_of(new: NewRecord) -> bytes:
+    try:
+        return hashlib.sha256(rfc8785.dumps(_plain(new))).digest()
+    except rfc8785.CanonicalizationError:  # its message would quote the content
+        raise RecordInvalid(reason="a number that JSON cannot carry exactly") from None
+
+
 def _plain(new: NewRecord) -> dict[str, Any]:
     """The content of a write as JSON, for its hash and for keeping it late."""
     return asdict(new) | {
@@ -165,11 +172,12 @@ def _subjects(new: NewRecord) -> list[UUID]:
     return [new.person_id] if new.person_id else []
 
 
-def _validator(schema: dict[str, Any]) -> Any:
-    try:
-        name = hashlib.sha256(rfc8785.dumps(schema)).hexdigest()
-        if name not in _validators:
-            _validators[name] = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
-        return _validators[name]
-    except (jsonschema_rs.ValidationError, ValueError) as error:
-        raise RecordInvalid(reason="schema") from error
+def _validator(declared: RecordType) -> Any:
+    known, validator = _validators.get((declared.capability, declared.name), (None, None))
+    if known != declared.schema:  # compared whole: a contract may have replaced it meanwhile
+        try:
+            validator = jsonschema_rs.Draft202012Validator(declared.schema, validate_formats=True)
+        except (jsonschema_rs.ValidationError, ValueError) as error:
+            raise RecordInvalid(reason="schema") from error
+        _validators[declared.capability, declared.name] = declared.schema, validator
+    return validator

@@ -1,0 +1,127 @@
+"""Measuring: short rounds in turn, so that whatever else the machine does falls on every line alike."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, fields
+from statistics import median
+from urllib.parse import urlsplit
+
+from bench import pgbench
+from bench.field import Aim, Field
+from bench.models import Cost, Load, Plan, Result
+from bench.statements import Counter, logging_all
+from torv.base.db import Database
+
+CONNECTIONS = (8, 32)
+Report = Callable[[str], None]
+
+
+class Unexpected(Exception):
+    """A request was not answered as it should be: what was measured is something else."""
+
+
+def lines_of(field: Field) -> dict[str, Callable[[], Awaitable[Aim]]]:
+    """The lines of Torv."""
+    return {
+        "read a person": field.read_person,
+        "write a record": field.write_record,
+        "call through the gateway": field.call_through_gateway,
+        "call the module directly": field.call_directly,
+    }
+
+
+def yardsticks_of(field: Field) -> dict[str, Callable[[], Awaitable[Aim]]]:
+    """The bare lines: same server, same number of processes."""
+    return {
+        "FastAPI, a constant": lambda: field.bare("fastapi"),
+        "ASGI, a constant": lambda: field.bare("asgi"),
+    }
+
+
+async def measure(field: Field, *, rounds: int, seconds: float, report: Report) -> list[Result]:
+    """Every line at every number of connections: the medians of the rounds. Raises Unexpected."""
+    statements = await _count_statements(field, report)
+    database = await Database.open(field.stage.dsn, 1)
+    taken: dict[tuple[str, int], list[Result]] = {}
+    try:
+        async with database.reading() as tx:
+            for number in range(rounds):
+                for line in (*lines_of(field), *yardsticks_of(field), *pgbench.SCRIPTS):
+                    for connections in CONNECTIONS:
+                        report(f"Round {number + 1} of {rounds}: {line}, {connections} connections")
+                        await field.settle(tx)
+                        result = await _measure_line(field, line, connections, seconds, statements.get(line))
+                        taken.setdefault((line, connections), []).append(result)
+    finally:
+        await database.close()
+    return [_median(results) for results in taken.values()]
+
+
+async def _count_statements(field: Field, report: Report) -> dict[str, float]:
+    """Line -> statements per request at one connection; with more, entries of the trail share a statement."""
+    counts = {}
+    async with logging_all(field) as idle:
+        for line, take in lines_of(field).items():
+            report(f"Statements: {line}")
+            aim, counter = await take(), Counter(field, idle)
+            seen, _ = await _load(field, aim, 1, 0.7)
+            counts[line] = counter.count() / seen.all_requests
+    return counts
+
+
+async def _measure_line(field: Field, line: str, connections: int, seconds: float, statements: float | None) -> Result:
+    if line in pgbench.SCRIPTS:
+        before = field.cost()
+        seen = await pgbench.run(field.cluster, pgbench.SCRIPTS[line], connections, seconds)
+        return _result(line, connections, seen, field.cost() - before, None)
+    aim = await (lines_of(field) | yardsticks_of(field))[line]()
+    seen, cost = await _load(field, aim, connections, seconds)
+    return _result(line, connections, seen, cost, statements)
+
+
+async def _load(field: Field, aim: Aim, connections: int, seconds: float) -> tuple[Load, Cost]:
+    """Run a load process; the cost is that of its measured time. Raises Unexpected."""
+    address = urlsplit(aim.url)
+    plan = Plan(
+        host=address.hostname or "", port=address.port or 80, requests=aim.requests, expected=aim.expected,
+        connections=connections, seconds=seconds,
+    )  # fmt: skip
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.client", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps(asdict(plan)).encode())
+    process.stdin.close()
+    await process.stdout.readline()  # the measured time begins
+    before = field.cost(*aim.programs)
+    await asyncio.sleep(seconds)
+    cost = field.cost(*aim.programs) - before
+    seen = Load(**json.loads(await process.stdout.readline()))
+    await process.wait()
+    if seen.unexpected:
+        raise Unexpected(f"{aim.requests[0].split(' HTTP')[0]}: answers by status {seen.unexpected}")
+    return seen, cost
+
+
+def _result(line: str, connections: int, seen: Load, cost: Cost, statements: float | None) -> Result:
+    is_http = line not in pgbench.SCRIPTS
+    each = 1000 / seen.requests
+    return Result(
+        line=line, connections=connections, per_second=seen.requests / seen.seconds, p50_ms=seen.p50_ms,
+        p99_ms=seen.p99_ms, app_ms=cost.app * each if is_http else None, database_ms=cost.database * each,
+        others_ms=cost.others * each if is_http else None, statements=statements,
+    )  # fmt: skip
+
+
+def _median(results: list[Result]) -> Result:
+    """The median of each number by itself."""
+    columns = {each.name: [getattr(result, each.name) for result in results] for each in fields(Result)}
+    return Result(
+        **{
+            name: values[0] if name in ("line", "connections") or None in values else median(values)
+            for name, values in columns.items()
+        }
+    )

