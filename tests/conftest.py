@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -23,6 +23,7 @@ from torv.kernel.identity import User
 from torv.wiring import add_shipped_contracts, schema_folders
 
 ServeApi = Callable[..., AbstractAsyncContextManager[Api]]
+CopyDatabase = Callable[[str], AbstractAsyncContextManager[str]]
 
 
 @pytest.fixture(scope="session")
@@ -50,10 +51,27 @@ def true_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     yield from _run(tmp_path_factory.mktemp("true"), durable=True)
 
 
+@pytest.fixture(scope="session")
+async def copy_database(fast_cluster: Server) -> AsyncIterator[CopyDatabase]:
+    """Copies a database of the fast cluster for as long as a block lasts; gives the address of the copy."""
+    administrator = await asyncpg.connect(fast_cluster.dsn())
+
+    @asynccontextmanager
+    async def copy(template: str) -> AsyncIterator[str]:
+        name = f"test_{uuid4().hex}"
+        await administrator.execute(f"create database {name} template {template}")
+        yield fast_cluster.dsn(name)
+        await administrator.execute(f"drop database {name} with (force)")
+
+    yield copy
+    await administrator.close()
+
+
 @pytest.fixture
-def dsn_of_empty_database(fast_cluster: Server) -> Iterator[str]:
+async def dsn_of_empty_database(copy_database: CopyDatabase) -> AsyncIterator[str]:
     """Address of a database of the test's own on the fast cluster, dropped afterwards."""
-    yield from _copy(fast_cluster, "template1")
+    async with copy_database("template1") as address:
+        yield address
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,15 +124,17 @@ def cast(town: Template) -> Cast:
 
 
 @pytest.fixture
-def dsn_without_partners(fast_cluster: Server, town_without_partners: Template) -> Iterator[str]:
+async def dsn_without_partners(copy_database: CopyDatabase, town_without_partners: Template) -> AsyncIterator[str]:
     """Address of a database with two users and nobody else."""
-    yield from _copy(fast_cluster, town_without_partners.name)
+    async with copy_database(town_without_partners.name) as address:
+        yield address
 
 
 @pytest.fixture
-def dsn(fast_cluster: Server, town: Template) -> Iterator[str]:
+async def dsn(copy_database: CopyDatabase, town: Template) -> AsyncIterator[str]:
     """Address of a database of the test's own, with the cast in it."""
-    yield from _copy(fast_cluster, town.name)
+    async with copy_database(town.name) as address:
+        yield address
 
 
 @pytest.fixture
@@ -178,13 +198,6 @@ def execute(server: Server, statement: str, *, database: str = "torv") -> str:
     psql = str(server.cluster.binaries / "psql")
     command = [psql, "-XqtA", "-v", "ON_ERROR_STOP=1", "-c", statement, server.dsn(database)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def _copy(server: Server, template: str) -> Iterator[str]:
-    name = f"test_{uuid4().hex}"
-    execute(server, f"create database {name} template {template}")
-    yield server.dsn(name)
-    execute(server, f"drop database {name} with (force)")
 
 
 def _run(state: Path, *, durable: bool) -> Iterator[Server]:

@@ -27,8 +27,8 @@ async def migrate(database: Database, folders: Sequence[Path]) -> list[str]:
     A folder is a slice; its name is the name of its PostgreSQL schema. Raises MigrationChanged.
     """
     async with database.transaction() as tx:
+        await tx.value(sql.lock)  # before all else: even `if not exists` fails when two do it at once
         await tx.script(sql.prepare.text)
-        await tx.value(sql.lock)
         done = {each.name: each.checksum for each in await tx.all(Done, sql.done)}
         return [name for folder in folders for name in await _migrate_slice(tx, folder, done)]
 

@@ -6,6 +6,7 @@ import hmac
 import json
 import os
 import re
+import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def load_keys(folder: Path) -> Keys:
 
 def _load(file: Path) -> ECKey:
     if not file.exists():
-        draft = file.with_suffix(f".{os.getpid()}")
+        draft = file.with_suffix(f".{secrets.token_hex(8)}")  # containers that share the folder share process ids too
         draft.touch(mode=0o600)
         draft.write_bytes(ECKey.generate_key("P-256").as_pem(private=True))
         with suppress(FileExistsError):  # whoever comes first wins; nobody ever sees half a key

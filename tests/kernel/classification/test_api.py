@@ -1,6 +1,7 @@
 """Classification over HTTP: reading, listing, searching, paging and suggesting."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import asyncpg
 import pytest
@@ -86,7 +87,7 @@ async def test_codes_are_listed_by_number(api: Api, query: str, codes: list[str]
 async def test_titles_are_searched_with_typing_errors_and_sorted_the_danish_way(
     api: Api, text: str, codes: list[str]
 ) -> None:
-    found = await listed(api, f"text={text}")
+    found = await listed(api, urlencode({"text": text}))
     assert sorted(each["code"] for each in found) == sorted(codes)
 
 

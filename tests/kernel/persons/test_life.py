@@ -12,6 +12,7 @@ from torv.kernel.persons import (
     Address,
     Fact,
     FactKind,
+    KnownFact,
     NewPerson,
     PersonChange,
     Protection,
@@ -171,6 +172,6 @@ async def test_a_change_of_an_old_version_changes_nothing(database: Database, ca
         assert (await read_person(tx, access, cast.bjorn.id)).given_names == "Bjarne"
 
 
-def addresses(facts: list[object]) -> list[str]:
-    values = [getattr(fact, "value", None) for fact in facts]
+def addresses(facts: list[KnownFact]) -> list[str]:
+    values = [fact.value for fact in facts]
     return [value.lines[0] for value in values if isinstance(value, Address)]
