@@ -10,3 +10,63 @@ alter system reset log_statement;
 -- Makes the server read its settings anew.
 select pg_reload_conf();
 
+
+-- name: make_words
+-- A place for the words that people are put together from.
+create temporary table words (kind text, place int, text text, sort text collate "C", search text collate "C", primary key (kind, place)) on commit drop;
+
+-- name: insert_words
+-- Notes the words; one that is frequent stands in many places.
+insert into words select kind, place, text, sort, search
+from jsonb_to_recordset(:words::jsonb) as e (kind text, place int, text text, sort text, search text);
+
+-- name: insert_crowd
+-- Puts people together: 100 birth years, two first names for some, one protected address in a hundred.
+insert into persons.persons (id, cpr, sex, birth_date, given_names, family_name, address, hides_address, hides_name,
+    civil_status, status, name_sort, name_search, address_search, refresh_on)
+select uuidv7(), c.cpr, c.sex, c.born, g.text || coalesce(' ' || m.text, ''), f.text,
+       s.text || ' ' || c.house || ', 8990 Fjordby', c.hides_address, c.hides_name, 'unmarried', 'resident',
+       f.sort || ' ' || g.sort || coalesce(' ' || m.sort, ''), g.search || coalesce(' ' || m.search, '') || ' ' || f.search,
+       s.search || ' ' || c.house || ' 8990 fjordby', c.refresh_on
+from (
+    select to_char(born, 'DDMMYY') || lpad((case when born < '2000-01-01' then 0 else 4000 end + 2 * serial + odd)::text, 4, '0') as cpr,
+           case odd when 1 then 'M' else 'K' end as sex, born, floor(random() * 10000)::int as given,
+           case when random() < 0.4 then floor(random() * 10000)::int end as middle,
+           floor(random() * 10000)::int as family, floor(random() * :streets::int)::int as street,
+           1 + floor(random() * 150)::int as house, random() < 0.01 as hides_address, random() < 0.002 as hides_name,
+           case when random() < 0.01 then current_date + 1 + floor(random() * 300)::int end as refresh_on
+    from (select date '1926-01-01' + number % 36500 as born, number / 36500 as serial, floor(random() * 2)::int as odd
+          from generate_series(0, :persons::int - 1) as number) as made
+) as c
+join words g on g.kind = c.sex and g.place = c.given
+left join words m on m.kind = c.sex and m.place = c.middle
+join words f on f.kind = 'family' and f.place = c.family
+join words s on s.kind = 'street' and s.place = c.street
+where not exists (select from persons.numbers n where n.cpr = c.cpr);
+
+-- name: insert_crowd_numbers
+-- Gives those who have none in the list of numbers theirs.
+insert into persons.numbers (cpr, person_id)
+select cpr, id from persons.persons p where cpr is not null and not exists (select from persons.numbers n where n.cpr = p.cpr);
+
+-- name: indexes_made
+-- What makes the indexes of persons that no constraint has made.
+select string_agg(indexdef, '; ') from pg_indexes
+where schemaname = 'persons' and tablename = 'persons' and indexname not in (select conname from pg_constraint);
+
+-- name: indexes_dropped
+-- What drops them.
+select 'drop index ' || string_agg('persons.' || indexname, ', ') from pg_indexes
+where schemaname = 'persons' and tablename = 'persons' and indexname not in (select conname from pg_constraint);
+
+-- name: sample_persons
+-- Some persons by chance.
+select id, cpr from persons.persons where merged_into is null and cpr is not null order by random() limit :size;
+
+-- name: count_persons
+-- How many there are.
+select count(*) from persons.persons;
+
+-- name: plans_taken
+-- How often a prepared statement had a plan for its values, and one for any.
+select custom_plans, generic_plans from pg_prepared_statements where name = :name;

@@ -41,3 +41,8 @@ def _welcome(stage: Stage) -> None:
         table.add_row(NAMES[login], login, password)
     console.print(table)
     console.print("Ctrl-C stopper det hele. Se et leverandørskift under fuld drift: torv demo --story", markup=False)
+    console.print(
+        f"Andre kommandoer til denne kommune: TORV_STATE_DIR={stage.settings.state_dir} torv …",
+        markup=False,
+        soft_wrap=True,
+    )
