@@ -1,17 +1,19 @@
-"""`python -m bench`: measure, print a table, keep JSON."""
+"""`python -m bench`: measure, print a table, keep JSON. `persons` and `explain` look at many persons."""
 
 import asyncio
 import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import aiohttp
 import typer
 from rich.console import Console
 
+from bench import persons as many
 from bench import pgbench, reporting
+from bench.explain import explain as explain_lists
 from bench.field import CITIZENS, Field
 from bench.measuring import measure
 from bench.models import Result
@@ -21,24 +23,69 @@ from torv.base.settings import read_settings
 from torv.demo.stage import clear, set_stage
 
 console = Console(stderr=True)
+app = typer.Typer(add_completion=False)
+
+Page = Annotated[Path | None, typer.Option(help="A Markdown page to bring up to date between its marks.")]
+Rounds = Annotated[int, typer.Option(help="Rounds of each line; the median is given.")]
+Seconds = Annotated[float, typer.Option(help="Length of a round.")]
 
 
+@app.callback(invoke_without_command=True)
 def main(
-    rounds: Annotated[int, typer.Option(help="Rounds of each line; the median is given.")] = 3,
-    seconds: Annotated[float, typer.Option(help="Length of a round.")] = 2.5,
+    context: typer.Context,
+    rounds: Rounds = 3,
+    seconds: Seconds = 2.5,
     json_file: Annotated[Path, typer.Option("--json", help="Where the numbers are kept.")] = Path(".torv/bench.json"),
-    page: Annotated[Path | None, typer.Option(help="A Markdown page to bring up to date between its marks.")] = None,
+    page: Page = None,
 ) -> None:
     """Measure Torv in an installation of its own, which is thrown away afterwards."""
     logs.configure("error")
+    if context.invoked_subcommand is not None:
+        return
     facts = reporting.machine()
     results, memory = asyncio.run(_bench(rounds, seconds))
-    json_file.parent.mkdir(parents=True, exist_ok=True)
-    json_file.write_text(json.dumps(reporting.document(results, memory, facts), indent=1), encoding="utf-8")
-    measured = reporting.measured(results, memory, facts)
-    print(measured)
+    _keep(json_file, reporting.document(results, memory, facts))
+    _show(reporting.measured(results, memory, facts), page, "measured")
+
+
+@app.command()
+def persons(
+    persons: Annotated[int, typer.Option(help="How many there are in the end.")] = 100_000,
+    imported: Annotated[int, typer.Option(help="How many of them come through the real import.")] = 20_000,
+    rounds: Rounds = 3,
+    seconds: Seconds = 2.5,
+    json_file: Annotated[Path, typer.Option("--json", help="Where the numbers are kept.")] = Path(
+        ".torv/bench-persons.json"
+    ),
+    page: Page = None,
+) -> None:
+    """Measure reading, looking up, searching and importing with many persons."""
+    facts = reporting.machine()
+    measured = asyncio.run(
+        many.bench_persons(persons=persons, imported=imported, rounds=rounds, seconds=seconds, report=console.print)
+    )
+    _keep(json_file, many.document(measured, facts))
+    _show(many.report_of(measured, facts), page, "persons")
+
+
+@app.command()
+def explain(
+    persons: Annotated[int, typer.Option(help="How many there are.")] = 1_000_000,
+    page: Annotated[Path, typer.Option(help="The page that is written.")] = Path("bench/explain-persons.md"),
+) -> None:
+    """Write how PostgreSQL finds the rows of every list of persons."""
+    page.write_text(asyncio.run(explain_lists(persons, console.print)), encoding="utf-8")
+
+
+def _keep(file: Path, content: dict[str, Any]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def _show(text: str, page: Path | None, part: str) -> None:
+    print(text)
     if page is not None:
-        page.write_text(reporting.renewed(page.read_text(encoding="utf-8"), measured), encoding="utf-8")
+        page.write_text(reporting.renewed(page.read_text(encoding="utf-8"), text, part), encoding="utf-8")
 
 
 async def _bench(rounds: int, seconds: float) -> tuple[list[Result], list[float]]:
@@ -62,4 +109,4 @@ async def _bench(rounds: int, seconds: float) -> tuple[list[Result], list[float]
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -70,7 +70,7 @@ async def _measure(path: Path, persons: int, folder: Path) -> list[Cost]:
             for part in range(len(extract[0].stretches)):
                 read_part(file, extract[0], part)
 
-    costs = [await _cost("check", persons, check), await _cost("read", persons, read)]
+    costs = [await cost_of("check", persons, check), await cost_of("read", persons, read)]
     cluster = embedded.place(folder)
     server = embedded.start(cluster)
     try:
@@ -91,12 +91,13 @@ async def _import(server: Server, path: Path, persons: int) -> Cost:
         async def bring_in() -> None:
             await import_extract(database, access, path, lambda *_: None)
 
-        return await _cost("import (check, read, write)", persons, bring_in, _postmaster(server))
+        return await cost_of("import (check, read, write)", persons, bring_in, _postmaster(server))
     finally:
         await database.close()
 
 
-async def _cost(step: str, persons: int, work: Callable[[], Awaitable[None]], *database: int) -> Cost:
+async def cost_of(step: str, persons: int, work: Callable[[], Awaitable[None]], *database: int) -> Cost:
+    """What a step costs this process, and the database whose postmaster is given."""
     began, own, other = time.perf_counter(), time.process_time(), cpu_seconds(*database)
     with console.status(step):
         await work()

@@ -24,13 +24,7 @@ COMMON = {
     "Sørensen": 18, "Rasmussen": 16, "Jørgensen": 14, "Petersen": 13, "Madsen": 11, "Kristensen": 10, "Olsen": 8,
     "Thomsen": 6, "Christiansen": 6, "Poulsen": 5, "Johansen": 5, "Møller": 5, "Mortensen": 5,
 }  # fmt: skip
-FIRST_HALVES = (
-    "Al Bis Bjerre Bonde Brand Bred Brogaard Bukke Dyb Dyre Elle Enge Eskild Falke Fjelde Fugle Gam Gejl Grøn Grøne Had Hede Hegne "
-    "Hjort Holme Hvide Høj Hør Kilde Kirke Klinte Klok Krage Kvist Langs Lille Linde Lyng Lyse Maars Mose Myre Mølle Nør Nørre Ravn "
-    "Rod Rose Rye Rød Sand Sig Skjold Skov Smede Sol Sten Stor Strand Svane Sønder Tange Thor Torne Tved Ugle Ulve Vester Vind Ørne Øster"
-).split()
-LAST_HALVES = "bæk berg bo borg by dal feldt gård høj holm holt kær lund lev mark rup sen skov toft um vang ø å".split()
-STREET_ENDS = "vej gade stræde parken vænget bakken toften haven allé stien".split()
+HALVES = yaml.safe_load(Path(__file__).with_name("crowd.yaml").read_text(encoding="utf-8"))
 PLACES = 10_000  #: how finely shares are counted out
 
 
@@ -43,7 +37,8 @@ async def fill(database: Database, persons: int, *, is_empty: bool = False) -> N
         indexes = await _without_indexes(tx) if is_empty else ""
         await tx.run(sql.insert_crowd, persons=persons, streets=len(_streets()))
         await tx.run(sql.insert_crowd_numbers)
-        await tx.script(indexes)
+        if indexes:
+            await tx.script(indexes)
     async with database.reading() as tx:
         await tx.script("vacuum (analyze) persons.persons")
         await tx.script("vacuum (analyze) persons.numbers")
@@ -58,7 +53,7 @@ async def _without_indexes(tx: Tx) -> str:
 
 def _families() -> list[dict[str, Any]]:
     known = [name for name in _made_up("families") if name not in COMMON]
-    rare = [first + last for first, last in product(FIRST_HALVES, LAST_HALVES)]
+    rare = [first + last for first, last in product(HALVES["first_halves"], HALVES["last_halves"])]
     weighed = [name for name, share in COMMON.items() for _ in range(share * PLACES // 1000)]
     left = PLACES - len(weighed)
     weighed += [known[place % len(known)] for place in range(left * 5 // 8)]
@@ -82,7 +77,7 @@ def _given(group: str, sex: str) -> list[dict[str, Any]]:
 
 
 def _streets() -> list[dict[str, Any]]:
-    return _words("street", [first + last for first, last in product(FIRST_HALVES, STREET_ENDS)])
+    return _words("street", [first + last for first, last in product(HALVES["first_halves"], HALVES["street_ends"])])
 
 
 def _words(kind: str, texts: list[str]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from torv.base.processes import Program, python
 from torv.base.server import listen
 from torv.base.signing import load_keys, mint
 from torv.demo import town
+from torv.demo.office import PASSWORDS
 from torv.demo.stage import PROVIDERS, Stage
 from torv.wiring import STREAMS
 from torv_sdk.keys import read_key
@@ -45,7 +46,7 @@ class Field:
         self.stage, self.url, self._http = stage, stage.settings.issuer, http
         self.cluster = embedded.place(stage.settings.state_dir.resolve())
         self.api = tuple(f"api-{number}" for number in range(1, stage.settings.processes + 1))
-        self._postmaster = int((self.cluster.data / "postmaster.pid").read_text().split()[0])
+        self.postmaster = int((self.cluster.data / "postmaster.pid").read_text().split()[0])
         self._bare: dict[str, str] = {}
 
     def pids(self, *programs: str) -> list[int]:
@@ -55,7 +56,7 @@ class Field:
         """What these programs, the database and the rest of Torv have cost up to now."""
         others = [name for name in ("worker", *PROVIDERS) if name not in programs]
         return Cost(
-            app=cpu_seconds(*self.pids(*programs)), database=cpu_seconds(self._postmaster),
+            app=cpu_seconds(*self.pids(*programs)), database=cpu_seconds(self.postmaster),
             others=cpu_seconds(*self.pids(*others)),
         )  # fmt: skip
 
@@ -74,7 +75,7 @@ class Field:
 
     async def seed(self) -> None:
         """Give each citizen who is listed a few notes, through the gateway."""
-        headers = await self._authorized("borgerblik")
+        headers = await self.authorized("borgerblik")
         for person in self.stage.town.persons[:LISTED] * NOTES:
             note = {"person_id": person, "text": "Ringet op. Aftalt nyt besøg i næste uge; datteren er med."}
             keyed = {**headers, "Idempotency-Key": str(new_id())}
@@ -94,21 +95,21 @@ class Field:
             return int((await answer.json())["position"])
 
     async def read_person(self) -> Aim:
-        headers, persons = await self._authorized("borgerblik"), self.stage.town.persons
-        requests = [_request(self.url, "GET", f"/api/v1/persons/{each}", headers) for each in persons]
+        headers, persons = await self.authorized("borgerblik"), self.stage.town.persons
+        requests = [request(self.url, "GET", f"/api/v1/persons/{each}", headers) for each in persons]
         return Aim(url=self.url, requests=requests, programs=self.api)
 
     async def write_record(self) -> Aim:
-        headers = {**await self._authorized("nordnote"), "Idempotency-Key": f"{new_id()}-{{number}}"}
+        headers = {**await self.authorized("nordnote"), "Idempotency-Key": f"{new_id()}-{{number}}"}
         bodies = [
             {"capability": "notes", "type": "note", "person_id": each, "body": {"text": "Ringet op. Alt er vel."}}
             for each in self.stage.town.persons[LISTED:]
         ]
-        requests = [_request(self.url, "POST", "/api/v1/records", headers, json.dumps(body)) for body in bodies]
+        requests = [request(self.url, "POST", "/api/v1/records", headers, json.dumps(body)) for body in bodies]
         return Aim(url=self.url, requests=requests, expected=201, programs=self.api)
 
     async def call_through_gateway(self) -> Aim:
-        requests = self._lists(self.url, "/c/notes/v1", await self._authorized("borgerblik"))
+        requests = self._lists(self.url, "/c/notes/v1", await self.authorized("borgerblik"))
         return Aim(url=self.url, requests=requests, programs=self.api)
 
     async def call_directly(self) -> Aim:
@@ -125,21 +126,29 @@ class Field:
 
     async def bare(self, kind: str) -> Aim:
         url = self._bare[kind]
-        return Aim(url=url, requests=[_request(url, "GET", "/things/7", {})], programs=self._copies(kind))
+        return Aim(url=url, requests=[request(url, "GET", "/things/7", {})], programs=self._copies(kind))
 
     def _lists(self, url: str, prefix: str, headers: dict[str, str]) -> list[str]:
         persons = self.stage.town.persons[:LISTED]
-        return [_request(url, "GET", f"{prefix}/notes?person_id={each}", headers) for each in persons]
+        return [request(url, "GET", f"{prefix}/notes?person_id={each}", headers) for each in persons]
 
-    async def _authorized(self, program: str) -> dict[str, str]:
+    async def authorized(self, program: str) -> dict[str, str]:
+        """The headers of a program with its own token."""
         key, release = read_key(town.key_file(self.stage.folder, program)), self.stage.town.releases[program]
         form = assertion(key, release, self.url)
         async with self._http.post(f"{self.url}/oauth/token", data=form) as answer:
             assert answer.status == 200, await answer.text()
             return {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
 
+    async def signed_in(self, login: str) -> dict[str, str]:
+        """The headers of a user with a session."""
+        credentials = {"login": login, "password": PASSWORDS[login]}
+        async with self._http.post(f"{self.url}/api/v1/identity/sessions", json=credentials) as answer:
+            assert answer.status == 201, await answer.text()
+            return {"Authorization": f"Bearer {(await answer.json())['token']}"}
 
-def _request(url: str, method: str, path: str, headers: dict[str, str], body: str = "") -> str:
+
+def request(url: str, method: str, path: str, headers: dict[str, str], body: str = "") -> str:
     """A whole HTTP/1.1 request."""
     stated = {"Host": urlsplit(url).netloc, **headers}
     if body:

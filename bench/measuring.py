@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, fields
 from statistics import median
 from urllib.parse import urlsplit
@@ -38,6 +38,20 @@ def yardsticks_of(field: Field) -> dict[str, Callable[[], Awaitable[Aim]]]:
         "FastAPI, a constant": lambda: field.bare("fastapi"),
         "ASGI, a constant": lambda: field.bare("asgi"),
     }
+
+
+async def measure_lines(
+    field: Field, lines: dict[str, Aim], *, connections: Sequence[int], rounds: int, seconds: float, report: Report
+) -> list[Result]:
+    """Lines beside the bench's own: the medians of the rounds. Raises Unexpected."""
+    taken: dict[tuple[str, int], list[Result]] = {}
+    for number in range(rounds):
+        for line, aim in lines.items():
+            for count in connections:
+                report(f"Round {number + 1} of {rounds}: {line}, {count} connections")
+                seen, cost = await _load(field, aim, count, seconds)
+                taken.setdefault((line, count), []).append(_result(line, count, seen, cost, None))
+    return [_median(results) for results in taken.values()]
 
 
 async def measure(field: Field, *, rounds: int, seconds: float, report: Report) -> list[Result]:

@@ -67,6 +67,10 @@ select id, cpr from persons.persons where merged_into is null and cpr is not nul
 -- How many there are.
 select count(*) from persons.persons;
 
+-- name: is_known
+-- Whether a search by name finds anybody.
+select exists (select from persons.persons where :name::text <% name_search);
+
 -- name: plans_taken
 -- How often a prepared statement had a plan for its values, and one for any.
 select custom_plans, generic_plans from pg_prepared_statements where name = :name;

