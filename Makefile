@@ -13,7 +13,7 @@ WHEELS := .torv/wheels
 OWN = $(WHEELS)/torv_contracts-*.whl $(WHEELS)/torv_sdk-*.whl
 # A suite is name:budget in seconds:folders. `make test` runs the first list, `make test-all` both.
 SUITES := architecture:60:tests/architecture base:180:tests/base kernel:300:tests/kernel ecosystem:240:tests/ecosystem \
-  web:90:tests/web contract:180:tests/contract,tests/sdk interfaces:180:tests/interfaces
+  web:90:tests/web contract:120:tests/contract sdk:90:tests/sdk interfaces:180:tests/interfaces
 SLOW_SUITES := mutants:1500:tests/mutants kill:900:tests/kill
 STORY_BUDGET := 90
 names = $(foreach suite,$(1),suite/$(firstword $(subst :, ,$(suite))))

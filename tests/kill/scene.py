@@ -66,23 +66,24 @@ class Scene:
             rows = await connection.fetch("select state, detail from moves.steps where move_id = $1 order by seq", move)
         return [(row["state"], json.loads(row["detail"])) for row in rows]
 
-    async def linger(self, state: str, seconds: float) -> None:
-        """Let the transaction that brings a move into a state take this long before it commits."""
+    async def linger(self, state: str) -> None:
+        """Let the transaction that brings a move into a state take a second before it commits."""
         async with _connected(self.stage.dsn) as connection:
             await connection.execute(f"""
                 create function moves.linger() returns trigger language plpgsql as
-                $$ begin perform pg_sleep({seconds}); return new; end $$;
+                $$ begin perform pg_sleep(1); return new; end $$;
                 create trigger linger before update on moves.moves
                 for each row when (new.state = '{state}' and old.state <> '{state}') execute function moves.linger();
             """)
 
-    async def lingers(self) -> None:
+    async def lingers(self, move: str) -> None:
         """Return while such a transaction is under way."""
         deadline = time.monotonic() + SLOWEST
         query = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
-        while not await self._value(query):
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.01)
+        async with _connected(self.stage.dsn) as connection:
+            while not await connection.fetchval(query):
+                assert time.monotonic() < deadline, await self.steps(move)
+                await asyncio.sleep(0.01)
 
     async def finalise(self, move: str) -> dict[str, Any]:
         """End a move; gives its receipt, whose seal is checked."""

@@ -15,10 +15,10 @@ async def test_the_module_in_service_may_die(scene: Scene) -> None:
 
 
 async def test_the_module_in_service_may_die_during_the_freeze(scene: Scene) -> None:
-    await scene.linger("freezing", 0.3)
+    await scene.linger("freezing")
     async with scene.traffic():
         move = await scene.plan("kviknote")
-        await scene.lingers()
+        await scene.lingers(move)
         scene.signal("nordnote", signal.SIGSTOP)  # with calls in its hands when the fence rises
         await scene.reach(move, "freezing")
         await asyncio.sleep(0.1)
@@ -30,10 +30,10 @@ async def test_the_module_in_service_may_die_during_the_freeze(scene: Scene) -> 
 
 
 async def test_a_module_that_never_answers_is_left_all_the_same(scene: Scene) -> None:
-    await scene.linger("freezing", 0.3)
+    await scene.linger("freezing")
     async with scene.traffic():
         move = await scene.plan("kviknote")
-        await scene.lingers()
+        await scene.lingers(move)
         scene.signal("nordnote", signal.SIGSTOP)
         frozen = await scene.reach(move, "freezing")
         moved = await scene.reach(move, "moved", "watching")

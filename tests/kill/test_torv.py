@@ -31,10 +31,10 @@ async def test_api_processes_may_die_again_and_again(scene: Scene) -> None:
     ],
 )
 async def test_the_worker_may_die_at_the_end_of_any_state(scene: Scene, state: str, following: str) -> None:
-    await scene.linger(following, 0.8)
+    await scene.linger(following)
     async with scene.traffic():
         move = await scene.plan("kviknote")
-        await scene.lingers()
+        await scene.lingers(move)
         assert await scene.state(move) == state
         scene.kill("worker")
         await scene.reach(move, "watching")

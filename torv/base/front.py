@@ -114,7 +114,7 @@ def _account(operation: str, status: int, seconds: float, request_id: object) ->
     answered, took = metrics.of_answers(operation, status)
     answered.inc()
     took.observe(seconds)
-    level = logging.WARNING if status >= 500 or not status else logging.DEBUG
+    level = logging.WARNING if status >= 500 else logging.DEBUG  # 0: the client hung up
     if _threshold.isEnabledFor(level):
         facts = {"operation": operation, "status": status, "ms": round(seconds * 1000, 1)}
         log.log(level, "request", request_id=str(request_id), **facts)
