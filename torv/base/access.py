@@ -21,14 +21,14 @@ class Scope:
     """Rows that a permit reaches, and the data categories it covers of them. A limit that is None does not limit."""
 
     categories: frozenset[str]
-    units: frozenset[UUID] | None = None  #: these units and what lies below them
+    units: tuple[frozenset[UUID], ...] = ()  #: of each set, a unit or what lies below it
     kle: frozenset[str] | None = None  #: what begins with one of these: `27`, `27.15`, `27.15.12`
     sensitivity: int | None = None  #: up to this level
 
     def reaches(self, above: Collection[UUID] | None, kle: str | None, sensitivity: int | None) -> bool:
         """Whether a row lies within; see `Access.for_row`."""
         return (
-            (self.units is None or above is None or not self.units.isdisjoint(above))
+            (above is None or not any(units.isdisjoint(above) for units in self.units))
             and (self.kle is None or kle is None or kle.startswith(tuple(self.kle)))
             and (self.sensitivity is None or sensitivity is None or sensitivity <= self.sensitivity)
         )
@@ -37,22 +37,56 @@ class Scope:
         """Whether the other reaches all of this and covers as much."""
         return (
             (self.categories <= other.categories or ALL in other.categories)
-            and (other.units is None or (self.units is not None and self.units <= other.units))
+            and all(any(own <= units for own in self.units) for units in other.units)
             and (other.kle is None or (self.kle is not None and self.kle <= other.kle))
             and (other.sensitivity is None or (self.sensitivity is not None and self.sensitivity <= other.sensitivity))
         )
 
+    def meet(self, other: "Scope") -> "Scope | None":
+        """What both reach and cover; None where that is nothing."""
+        categories = _both(self.categories, other.categories)
+        kle = _narrower(self.kle, other.kle)
+        if not categories or kle == frozenset():
+            return None
+        levels = [each for each in (self.sensitivity, other.sensitivity) if each is not None]
+        units = tuple(dict.fromkeys((*self.units, *other.units)))
+        return Scope(categories=categories, units=units, kle=kle, sensitivity=min(levels, default=None))
+
     @property
     def is_limited(self) -> bool:
-        return (self.units, self.kle, self.sensitivity) != (None, None, None)
+        return (self.units, self.kle, self.sensitivity) != ((), None, None)
 
     def as_row(self) -> dict[str, Any]:
         """The limits as JSON, for statements that filter rows."""
         return {
-            "units": None if self.units is None else sorted(map(str, self.units)),
+            "units": [sorted(map(str, units)) for units in self.units] or None,
             "kle": None if self.kle is None else sorted(self.kle),
             "sensitivity": self.sensitivity,
         }
+
+
+def _both(ours: frozenset[str], theirs: frozenset[str]) -> frozenset[str]:
+    if ALL in ours:
+        return theirs
+    return ours if ALL in theirs else ours & theirs
+
+
+def _narrower(ours: frozenset[str] | None, theirs: frozenset[str] | None) -> frozenset[str] | None:
+    """The KLE prefixes that lie within both."""
+    if ours is None or theirs is None:
+        return theirs if ours is None else ours
+    pairs = ((a, b) for a in ours for b in theirs)
+    return frozenset(max(a, b, key=len) for a, b in pairs if a.startswith(b) or b.startswith(a))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """How often something may happen within a window of time, counted across all processes."""
+
+    key: str  #: what is counted, such as the grant's id
+    kind: str  #: calls | persons
+    amount: int
+    seconds: int  #: length of the window
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +109,8 @@ class Caller:
     name: str  #: for people to read
     partner_id: UUID | None = None  #: the organisation behind a release
     module_id: UUID | None = None
+    key: str | None = None  #: thumbprint of the key a release identifies itself with
+    purpose: str | None = None  #: the processing activity that a program says it asks for
     session_id: UUID | None = None  #: of a user who is signed in
     rights: tuple[Right, ...] = ()  #: of a user, as they were when the call came in
 
@@ -108,9 +144,27 @@ class Access:
     purpose: str | None = None
     request_id: UUID | None = None
     row_filter: tuple[Scope, ...] | None = None  #: a row must lie within one of these; None: every row
+    limits: tuple[Limit, ...] = ()  #: what may be used up
+    is_emergency: bool = False  #: permitted by the emergency list alone: logged loudly
 
     def covers(self, category: str) -> bool:
         return category in self.categories or ALL in self.categories
+
+    def meet(self, other: "Access") -> "Access | None":
+        """This permit as far as the other permits it too; None where nothing is left. This one is what is logged."""
+        pairs = [a.meet(b) for a in self.reach() for b in other.reach()]
+        scopes = tuple(dict.fromkeys(each for each in pairs if each is not None))
+        if not scopes:
+            return None
+        return replace(
+            self, categories=frozenset().union(*(each.categories for each in scopes)),
+            row_filter=scopes if any(each.is_limited for each in scopes) else None,
+            limits=tuple(dict.fromkeys((*self.limits, *other.limits))),
+        )  # fmt: skip
+
+    def reach(self) -> tuple[Scope, ...]:
+        """The scopes that a row must lie within one of."""
+        return (Scope(categories=self.categories),) if self.row_filter is None else self.row_filter
 
     def for_row(
         self, *, above: Collection[UUID] | None = None, kle: str | None = None, sensitivity: int | None = None
@@ -127,8 +181,7 @@ class Access:
 
     def scopes(self) -> list[dict[str, Any]]:
         """The row filter as JSON, for statements that filter rows: any of these, each with all of its limits."""
-        scopes = (Scope(categories=self.categories),) if self.row_filter is None else self.row_filter
-        return [scope.as_row() for scope in scopes]
+        return [scope.as_row() for scope in self.reach()]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +191,7 @@ class Demand:
     service: str
     operation: str
     category: str | None  #: None where the verb itself demands the category, because it depends on the data
+    major: int = 1  #: of the service's contract
 
 
 class Decider(Protocol):

@@ -25,6 +25,8 @@ def right(**changes: object) -> Right:
     """A role that reads staff."""
     scope = {"categories": frozenset({"staff"}), "units": None, "kle": None, "sensitivity": None}
     limits = {name: changes.pop(name) for name in list(changes) if name in scope}
+    units = limits.get("units")
+    limits["units"] = () if units is None else (units,)
     values = {
         "role": "Læser", "permits": {"organisation": frozenset({"read"})}, "valid_from": TODAY, "valid_to": None,
         "scope": Scope(**{**scope, **limits}),  # type: ignore[arg-type]
@@ -144,7 +146,7 @@ def test_a_union_of_roles_is_what_each_gives_alone(rights: list[Right]) -> None:
 def test_what_a_statement_gets_says_the_same() -> None:
     assert permit(right()).scopes() == [{"units": None, "kle": None, "sensitivity": None}]
     assert permit(right(units=frozenset({WEST, EAST}), sensitivity=2)).scopes() == [
-        {"units": [str(EAST), str(WEST)], "kle": None, "sensitivity": 2}
+        {"units": [[str(EAST), str(WEST)]], "kle": None, "sensitivity": 2}
     ]
 
 

@@ -173,7 +173,7 @@ async def test_a_limited_role_sees_the_people_of_its_units_only(
 ) -> None:
     await place(base, operator, people["Åse"], town.east.id)
     position = await place(base, operator, people["Bodil"], town.west.id)
-    scope = Scope(categories=frozenset({"organisation.employee"}), units=frozenset({town.east.id}))
+    scope = Scope(categories=frozenset({"organisation.employee"}), units=(frozenset({town.east.id}),))
     limited = replace(operator, row_filter=(scope,))
     assert await staff(base, limited, town.care.id, levels=9) == ["Åse Lind"]
     async with base.reading() as tx:
@@ -200,6 +200,6 @@ async def test_two_limited_roles_reach_the_union(
     await place(base, operator, people["Bodil"], town.west.id)
     await place(base, operator, people["Carl"], town.school.id)
     covered = frozenset({"organisation.employee"})
-    scopes = tuple(Scope(categories=covered, units=frozenset({unit.id})) for unit in (town.east, town.school))
+    scopes = tuple(Scope(categories=covered, units=(frozenset({unit.id}),)) for unit in (town.east, town.school))
     limited = replace(operator, row_filter=scopes)
     assert await staff(base, limited, town.hall.id, levels=9) == ["Carl Dahl", "Åse Lind"]

@@ -167,7 +167,7 @@ async def _rename_apart(base: Database, access: Access, unit: UnitHistory) -> No
 
 
 async def test_who_may_change_one_district_changes_no_other(base: Database, operator: Access, town: Town) -> None:
-    scope = Scope(categories=frozenset({"organisation.unit"}), units=frozenset({town.east.id}))
+    scope = Scope(categories=frozenset({"organisation.unit"}), units=(frozenset({town.east.id}),))
     limited = replace(operator, row_filter=(scope,))
     await rename(base, limited, town.east, "Østbyen", 5)
     team = NewUnit(name="Team A", kind="team", valid_from=day(5), parent_id=town.east.id)

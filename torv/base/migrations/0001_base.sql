@@ -59,6 +59,12 @@ $$ begin raise exception '% is append-only', tg_table_name; end $$;
 
 create trigger trail_keeps before delete or truncate on base.trail for each statement execute function base.refuse_change();
 
+-- Whether a row whose units (its own and those above) are given lies within limits: of each list, one of its units.
+create function base.reaches(limits jsonb, above uuid[]) returns boolean language sql immutable parallel safe as
+$$ select not exists (
+    select from jsonb_array_elements(limits) as l (units)
+    where not (array(select jsonb_array_elements_text(l.units)::uuid) && above)) $$;
+
 -- Answers to writes, kept for whoever repeats one under the same key.
 create table base.answers (
     key bytea primary key,             -- hash of caller, operation and the caller's own key

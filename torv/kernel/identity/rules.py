@@ -100,7 +100,7 @@ def right_of(stored: dict[str, Any]) -> Right:
         permits={service: frozenset(operations) for service, operations in stored["permits"].items()},
         scope=Scope(
             categories=frozenset(stored["categories"]), sensitivity=stored["sensitivity"],
-            units=None if units is None else frozenset(map(UUID, units)), kle=None if kle is None else frozenset(kle),
+            units=() if units is None else (frozenset(map(UUID, units)),), kle=None if kle is None else frozenset(kle),
         ),
         valid_from=date.fromisoformat(stored["valid_from"]),
         valid_to=None if until is None else date.fromisoformat(until),

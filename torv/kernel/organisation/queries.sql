@@ -162,7 +162,7 @@ join organisation.position_versions s on s.unit_id = p.unit_id and s.valid_from 
 join organisation.employee_versions e on e.id = s.employee_id and e.known_from <= :known and :known < e.known_to
 where p.path <@ (select path from root) and nlevel(p.path) <= (select nlevel(path) from root) + :depth::int
     and p.valid_from <= :day and :day < p.valid_to and p.known_from <= :known and :known < p.known_to
-    and exists (select from jsonb_to_recordset(:scopes::jsonb) as f (units uuid[]) where f.units is null or f.units && string_to_array(p.path::text, '.')::uuid[])
+    and exists (select from jsonb_to_recordset(:scopes::jsonb) as f (units jsonb) where f.units is null or base.reaches(f.units, string_to_array(p.path::text, '.')::uuid[]))
     and (e.sort_key, s.id) > (:after_name::text collate "C", :after_id::uuid)
 order by e.sort_key, s.id limit :size;
 
@@ -187,9 +187,9 @@ select v.id, v.name, v.email, v.person_id, v.valid_from, nullif(v.valid_to, 'inf
 from organisation.employee_versions v join organisation.employees e using (id)
 where v.valid_from <= :day and :day < v.valid_to and v.known_from <= :known and :known < v.known_to
     and exists (
-        select from jsonb_to_recordset(:scopes::jsonb) as f (units uuid[]) where f.units is null or exists (
+        select from jsonb_to_recordset(:scopes::jsonb) as f (units jsonb) where f.units is null or exists (
             select from organisation.position_versions s join organisation.unit_paths p on p.unit_id = s.unit_id
-            where s.employee_id = v.id and f.units && string_to_array(p.path::text, '.')::uuid[]
+            where s.employee_id = v.id and base.reaches(f.units, string_to_array(p.path::text, '.')::uuid[])
                 and s.valid_from <= :day and :day < s.valid_to and s.known_from <= :known and :known < s.known_to
                 and p.valid_from <= :day and :day < p.valid_to and p.known_from <= :known and :known < p.known_to))
     and (v.sort_key, v.id) > (:after_name::text collate "C", :after_id::uuid)
@@ -201,9 +201,9 @@ select v.id, v.name, v.email, v.person_id, v.valid_from, nullif(v.valid_to, 'inf
 from organisation.employee_versions v join organisation.employees e using (id)
 where v.id = :id and v.known_from <= :known and :known < v.known_to
     and exists (
-        select from jsonb_to_recordset(:scopes::jsonb) as f (units uuid[]) where f.units is null or exists (
+        select from jsonb_to_recordset(:scopes::jsonb) as f (units jsonb) where f.units is null or exists (
             select from organisation.position_versions s join organisation.unit_paths p on p.unit_id = s.unit_id
-            where s.employee_id = v.id and s.known_to = 'infinity' and p.known_to = 'infinity' and f.units && string_to_array(p.path::text, '.')::uuid[]));
+            where s.employee_id = v.id and s.known_to = 'infinity' and p.known_to = 'infinity' and base.reaches(f.units, string_to_array(p.path::text, '.')::uuid[])));
 
 -- name: positions_of
 -- The positions of an employee as known at an instant, in order.
