@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, print a table, keep JSON. `persons` and `explain` look at many persons."""
+"""`python -m bench`: measure, print a table, keep JSON. See `--help` for its parts: persons, audit, decisions."""
 
 import asyncio
 import json
@@ -11,6 +11,8 @@ import aiohttp
 import typer
 from rich.console import Console
 
+from bench import audit as log
+from bench import decisions as deciding
 from bench import persons as many
 from bench import pgbench, reporting
 from bench.explain import explain as explain_lists
@@ -66,6 +68,36 @@ def persons(
     )
     _keep(json_file, many.document(measured, facts))
     _show(many.report_of(measured, facts), page, "persons")
+
+
+@app.command()
+def audit(
+    entries: Annotated[int, typer.Option(help="How many the log has in the end.")] = 1_000_000,
+    json_file: Annotated[Path, typer.Option("--json", help="Where the numbers are kept.")] = Path(
+        ".torv/bench-audit.json"
+    ),
+    page: Page = None,
+) -> None:
+    """Measure what the log costs, and how fast it proves and verifies itself."""
+    facts = reporting.machine()
+    measured = asyncio.run(log.bench_audit(entries=entries, report=console.print))
+    _keep(json_file, log.document(measured, facts))
+    _show(log.report_of(measured, facts), page, "audit")
+
+
+@app.command()
+def decisions(
+    agreements: Annotated[int, typer.Option(help="How many there are.")] = 5_000,
+    json_file: Annotated[Path, typer.Option("--json", help="Where the numbers are kept.")] = Path(
+        ".torv/bench-decisions.json"
+    ),
+    page: Page = None,
+) -> None:
+    """Measure how fast decisions are, and how soon a change of an agreement holds everywhere."""
+    facts = reporting.machine()
+    measured = asyncio.run(deciding.bench_decisions(agreements=agreements, report=console.print))
+    _keep(json_file, deciding.document(measured, facts))
+    _show(deciding.report_of(measured, facts), page, "decisions")
 
 
 @app.command()

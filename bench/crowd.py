@@ -15,6 +15,7 @@ from torv.base.db import Database, Tx
 from torv.base.sql import load
 from torv.base.text import search_key, sort_key
 from torv.interfaces import cpr
+from torv.kernel.persons.words import note_words
 
 sql = load(__file__)
 
@@ -37,11 +38,14 @@ async def fill(database: Database, persons: int, *, is_empty: bool = False) -> N
         indexes = await _without_indexes(tx) if is_empty else ""
         await tx.run(sql.insert_crowd, persons=persons, streets=len(_streets()))
         await tx.run(sql.insert_crowd_numbers)
+        borne = [(row["kind"], row["word"], True) for row in await tx.all(dict, sql.borne_words)]
+        await note_words(tx, borne)
         if indexes:
             await tx.script(indexes)
     async with database.reading() as tx:
         await tx.script("vacuum (analyze) persons.persons")
         await tx.script("vacuum (analyze) persons.numbers")
+        await tx.script("vacuum (analyze) persons.words")
 
 
 async def _without_indexes(tx: Tx) -> str:

@@ -22,8 +22,8 @@ from torv.base import clock, embedded
 from torv.base.db import Database, Tx
 from torv.base.migrate import migrate
 from torv.base.sql import Query
-from torv.base.text import search_key
 from torv.kernel.persons.searching import sql
+from torv.kernel.persons.words import ADDRESS, NAME, what_is_meant
 from torv.wiring import schema_folders
 
 SLOW = 200.0  #: ms
@@ -62,7 +62,7 @@ def lists() -> list[List]:
         "a rare name": "Ørneholt", "a name of three letters": "Ole", "a name nobody has": "Xqwzyk",
     }  # fmt: skip
     by_name = [
-        List(title=f"search_by_name: {what}", query=sql.search_by_name, values={"name": search_key(name), **_HIDDEN})
+        List(title=f"search_by_name: {what}", query=sql.search_by_name, values={"name": name, **_HIDDEN})
         for what, name in names.items()
     ]
     by_birth = [
@@ -70,17 +70,17 @@ def lists() -> list[List]:
             title=f"search_by_birth_date: {what}", query=sql.search_by_birth_date,
             values={"birth_date": born, "name": name, **_HIDDEN},
         )
-        for what, name in (("alone", None), ("with a name", "jensen"))
+        for what, name in (("alone", None), ("with a name", "Jensen"))
     ]  # fmt: skip
     by_address = [
         List(
             title=f"search_by_address: {what}", query=sql.search_by_address,
-            values={"address": search_key(line), "birth_date": None, "name": name, "sees_addresses": False, **_HIDDEN},
+            values={"address": line, "birth_date": None, "name": name, "sees_addresses": False, **_HIDDEN},
         )
         for what, line, name in (
             ("a house", "Rosevej 12", None),
             ("a street", "Rosevej", None),
-            ("a street and a name", "Rosevej", "jensen"),
+            ("a street and a name", "Rosevej", "Jensen"),
             ("the town", "Fjordby", None),
         )
     ]  # fmt: skip
@@ -118,6 +118,8 @@ async def explain(persons: int, report: Callable[[str], None]) -> str:
 async def _explain(database: Database, each: List) -> Explained:
     async with database.transaction() as tx:
         values = {"size": SIZE, "after_sort": None, "after_id": None, **each.values}
+        for kind in {NAME, ADDRESS} & values.keys():
+            values[kind] = await what_is_meant(tx, values[kind], kind, sees_hidden=False)
         if each.is_later_page:
             values |= await _after(tx, each.query, values)
         await tx.script(f"prepare listed as {each.query.text}")

@@ -25,10 +25,10 @@ from bench.usage import cpu_seconds, memory_mb
 from torv import operating
 from torv.base.db import Database
 from torv.base.settings import read_settings
-from torv.base.text import search_key
 from torv.demo.office import ANNA
 from torv.demo.stage import clear, set_stage
 from torv.interfaces.cpr import write_extract
+from torv.kernel.persons.words import NAME, what_is_meant
 
 CONNECTIONS = (1, 8)
 SAMPLE = 500  #: persons who are read and looked up
@@ -109,7 +109,8 @@ async def _prepare(field: Field, missing: int, report: Callable[[str], None]) ->
         async with database.reading() as tx:
             chosen = await tx.all(dict, own.sample_persons, size=SAMPLE)
             there = await tx.value(own.count_persons)
-            found = sum([await tx.value(own.is_known, name=search_key(name)) for name in MISTYPED])
+            meant = [await what_is_meant(tx, name, NAME, sees_hidden=True) for name in MISTYPED]
+            found = sum([await tx.value(own.is_known, name=each) for each in meant])
     finally:
         await database.close()
     return _lines(field, chosen, await field.authorized("borgerblik"), await field.signed_in(ANNA)), there, found

@@ -44,6 +44,11 @@ join words f on f.kind = 'family' and f.place = c.family
 join words s on s.kind = 'street' and s.place = c.street
 where not exists (select from persons.numbers n where n.cpr = c.cpr);
 
+-- name: borne_words
+-- The words of every name and address, each once.
+select distinct 'name' as kind, word from persons.persons, string_to_table(name_search, ' ') as word
+union all select distinct 'address', word from persons.persons, string_to_table(address_search, ' ') as word where word !~ '[0-9]';
+
 -- name: insert_crowd_numbers
 -- Gives those who have none in the list of numbers theirs.
 insert into persons.numbers (cpr, person_id)
@@ -69,8 +74,38 @@ select count(*) from persons.persons;
 
 -- name: is_known
 -- Whether a search by name finds anybody.
-select exists (select from persons.persons where :name::text <% name_search);
+select exists (select from persons.persons where array_to_tsvector(string_to_array(name_search, ' ')) @@ :name::tsquery);
 
 -- name: plans_taken
 -- How often a prepared statement had a plan for its values, and one for any.
 select custom_plans, generic_plans from pg_prepared_statements where name = :name;
+
+-- name: fill_trail
+-- Many entries such as a day's work makes: people and programs who read one citizen, some with a detail.
+insert into base.trail (id, at, request_id, kind, user_id, release_id, agreement_id, grant_id, category, operation, purpose, subjects, result, detail)
+select gen_random_uuid(), clock_timestamp(), gen_random_uuid(), 'read',
+    case when n % 3 > 0 then lpad((n % 400)::text, 32, '0')::uuid end, case when n % 3 = 0 then lpad((n % 7)::text, 32, '0')::uuid end,
+    case when n % 3 = 0 then lpad((n % 5)::text, 32, '0')::uuid end, case when n % 3 = 0 then '2-persons' end, 'person', 'persons.read',
+    case when n % 3 = 0 then 'Hjælp efter serviceloven § 83' else 'role:Sagsbehandler' end, array[lpad((n % 50000)::text, 32, '0')::uuid],
+    'permitted', case when n % 4 = 0 then jsonb_build_object('relations', n % 5) end
+from generate_series(1, :count::int) n;
+
+-- name: add_organisations
+-- Suppliers, as many as ids.
+insert into partners.organisations (id, cvr, country, name, sort_key, kind, contacts, survivor_id)
+select id, lpad(place::text, 8, '0'), 'DK', 'Leverandør ' || place, 'leverandoer ' || place, 'organisation', '[]', id
+from unnest(:ids::uuid[]) with ordinality as given (id, place);
+
+-- name: add_agreements
+-- Agreements in their order, each signed by both parties; `agreements` holds id, partner and content.
+with added as (
+    insert into agreements.agreements (id, partner_id, version, content, hash)
+    select (each ->> 'id')::uuid, (each ->> 'partner_id')::uuid, 1, each -> 'content', '' from jsonb_array_elements(:agreements::jsonb) as each
+    returning id, content
+)
+insert into agreements.signatures (agreement_id, signer, jws)
+select id, signer, '' from added, lateral (values (content ->> 'municipality'), (content ->> 'partner')) as both_of (signer);
+
+-- name: add_agreement_event
+-- Suspends or resumes, as the municipality does.
+insert into agreements.events (agreement_id, kind) values (:id, :kind);

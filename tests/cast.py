@@ -5,32 +5,53 @@ Anna Holm and Bo Lind work for the municipality. Alma is a child with a protecte
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 from joserfc.jwk import ECKey
 
-from torv.base import signing
+from torv.base import clock, signing
 from torv.base.access import Access, Caller, CallerKind
 from torv.base.db import Database, Tx
 from torv.base.ids import new_id
 from torv.base.signing import Keys
-from torv.ecosystem.agreements import confirm, propose_agreement, sign_by_partner
+from torv.ecosystem.agreements import (
+    Line,
+    Parties,
+    Why,
+    agreement_about,
+    confirm,
+    propose_agreement,
+    sign_by_partner,
+)
 from torv.ecosystem.modules import bind, register_module, register_release
 from torv.ecosystem.modules.models import NewModule, NewRelease
-from torv.ecosystem.partners import NewPartner, PartnerKind, enrol_key, register_partner
+from torv.ecosystem.partners import (
+    EnrolledKey,
+    NewKey,
+    NewPartner,
+    PartnerKind,
+    check_proof,
+    confirm_key,
+    issue_code,
+    register_partner,
+    take_key,
+)
 from torv.kernel.identity import ADMINISTRATOR, NewAssignment, User, assign_role, create_user
 from torv.kernel.persons import NewPerson, Person, register_person
 from torv_sdk.canonical import canonical
-from torv_sdk.keys import sign_agreement
+from torv_sdk.keys import prove_key, sign_agreement
 
 ANNA, BO = "anna.holm", "bo.lind"
 NAMES = {ANNA: "Anna Holm", BO: "Bo Lind"}
 PASSWORDS = {ANNA: "solen skinner på torvet", BO: "fjordvind over bakken"}
 MUNICIPALITY = "50708047"
 ALMA_CPR, BJORN_CPR = "0107153216", "1205761111"
-NOTES_PURPOSE = "SEL §83: notater om borgere, der får hjælp"
+NOTES_PURPOSE = "Notater om borgere, der får hjælp"
+WHY = Why(activity="hjaelp-og-stoette", legal_basis=("SEL §83",), text=NOTES_PURPOSE)
+CLAUSES = sha256(b"standardvilkaar").hexdigest()
 NOWHERE = "http://127.0.0.1:9"  #: nothing answers there
 
 Grant = tuple[str, tuple[str, ...], tuple[str, ...]]  #: service, operations, categories
@@ -136,21 +157,17 @@ async def enter_agreement(tx: Tx, cast: Cast, content: dict[str, Any], keys: Key
 
 def content_of(part: Part, **changes: Any) -> dict[str, Any]:
     """The content of an agreement with a partner, valid since yesterday for two years."""
-    yesterday = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
-    content = {
-        "format": "torv-agreement/1", "id": str(new_id()), "title": f"{part.name}: {part.module}",
-        "municipality": MUNICIPALITY, "partner": part.cvr,
-        "validity": {"not_before": yesterday.isoformat(), "not_after": (yesterday + timedelta(days=730)).isoformat()},
-        "grants": [grant_of(part.module, number, each) for number, each in enumerate(part.grants, 1)],
-    }  # fmt: skip
-    return content | changes
+    parties = Parties(municipality=MUNICIPALITY, partner=part.cvr, partner_name=part.name, clauses=CLAUSES)
+    lines = [Line(service=service, operations=some, categories=data) for service, some, data in part.grants]
+    return agreement_about(parties, part.module, WHY, lines, begins=clock.today() - timedelta(days=1)) | changes
 
 
-def grant_of(module: str, number: int, grant: Grant) -> dict[str, Any]:
+def grant_of(module: str, number: int, grant: Grant, **changes: Any) -> dict[str, Any]:
     service, operations, categories = grant
     return {
         "id": f"{number}-{service}", "module": module, "service": service, "major": 1,
-        "operations": sorted(operations), "categories": sorted(categories), "purpose": NOTES_PURPOSE,
+        "operations": sorted(operations), "categories": sorted(categories),
+        "purpose": {"activity": WHY.activity, "legal_basis": list(WHY.legal_basis), "text": WHY.text}, **changes,
     }  # fmt: skip
 
 
@@ -159,12 +176,22 @@ async def _enter_part(tx: Tx, cast: Cast, part: Part) -> None:
     partner = await register_partner(tx, access, new=NewPartner(cvr=part.cvr, name=part.name))
     module = await register_module(tx, access, new=NewModule(partner_id=partner.id, name=part.module))
     own, runtime = (ECKey.generate_key("P-256") for _ in range(2))
-    await enrol_key(tx, access, partner.id, signing.public(own))
+    await enrol_key(tx, access, partner.id, own)
     new = NewRelease(version="1.0.0", url=NOWHERE, jwk=signing.public(runtime))
     release = await register_release(tx, access, module.id, new=new, private=True)
     cast.partners[part.module], cast.modules[part.module] = partner.id, module.id
     cast.releases[part.module] = release.id
     cast.partner_keys[part.module], cast.release_keys[part.module] = own, runtime
+
+
+async def enrol_key(tx: Tx, access: Access, partner_id: UUID, key: ECKey) -> str:
+    """Take a partner's key the whole way into use: code, proof, fingerprint; gives its thumbprint."""
+    code = (await issue_code(tx, access, partner_id)).code
+    new = NewKey(code=code, jwk=signing.public(key), proof=prove_key(key, code))
+    taken = await take_key(tx, code, check_proof(new), address="tests", request_id=new_id())
+    assert isinstance(taken, EnrolledKey)
+    await confirm_key(tx, access, partner_id, taken.kid, fingerprint=taken.fingerprint)
+    return taken.kid
 
 
 async def _enter_alma(tx: Tx) -> Person:

@@ -23,7 +23,7 @@ from torv.base.pages import Cursors
 from torv.base.server import serve
 from torv.base.settings import Settings
 from torv.base.signing import Keys, load_keys
-from torv.base.trail import Trail
+from torv.base.trail import Trail, check_clock
 from torv.ecosystem import agreements, audit, gateway, modules, moves, partners
 from torv.ecosystem.gateway import Gateway, ModuleClient
 from torv.kernel import classification, identity, organisation, persons, records
@@ -59,6 +59,8 @@ def make_application(settings: Settings, dsn: str) -> FastAPI:
 
 @asynccontextmanager
 async def _running(app: FastAPI, settings: Settings, keys: Keys, dsn: str) -> AsyncIterator[None]:
+    if not settings.trust_clock:
+        await check_clock(dsn)
     database = await Database.open(dsn, settings.pool_size)
     wiring, trail, listener = Wiring(settings, keys, database), Trail(database), Listener(database)
     lease, client = wiring.make_lease("api"), ModuleClient(keys, settings.issuer, private=settings.private_modules)

@@ -2,26 +2,29 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
+from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
+from torv import agreeing, auditing, operating, running, worker
 from torv import app as api
-from torv import operating, running, worker
+from torv.acting import act as _act
+from torv.acting import console
+from torv.acting import run as _run
 from torv.base import logs
-from torv.base.errors import TorvError
-from torv.base.migrate import MigrationChanged
 from torv.base.processes import Supervisor
 from torv.base.server import listen
 from torv.base.settings import SettingInvalid, Settings, read_settings
+from torv.base.trail import check_clock
 from torv.demo import show, tell_story
 from torv.doctor import examine
 from torv.interfaces.cpr import Imported, Stage
@@ -38,7 +41,14 @@ imports = typer.Typer(no_args_is_help=True, help="Bring data in from files.")
 commands.add_typer(imports, name="import")
 exports = typer.Typer(no_args_is_help=True, help="Write data out.")
 commands.add_typer(exports, name="export")
-console = Console(stderr=True)
+keys = typer.Typer(no_args_is_help=True, help="Torv's own keys.")
+commands.add_typer(keys, name="keys")
+commands.add_typer(auditing.commands, name="audit")
+commands.add_typer(agreeing.commands, name="agreement")
+
+
+class Rotatable(StrEnum):
+    TOKENS = "tokens"
 
 
 @commands.command()
@@ -148,6 +158,17 @@ def export_organisation() -> None:
     sys.stdout.write(json.dumps(document_of(organisation), ensure_ascii=False, indent=1) + "\n")
 
 
+@keys.command("rotate")
+def rotate_key(key: Annotated[Rotatable, typer.Argument(help="Which key.")]) -> None:
+    """Put a new key in the place of one that is in use; running processes take it up within a second.
+
+    Tokens that were made with the former key stay valid until they expire.
+    """
+    folder = read_settings().keys_dir
+    kid = _act(lambda dsn: operating.rotate_token_key(dsn, folder))
+    console.print(f"The key for {key} is {kid} now.", highlight=False)
+
+
 @commands.command()
 def demo(
     fresh: Annotated[bool, typer.Option(help="Throw the earlier demo away and start over.")] = False,
@@ -158,10 +179,21 @@ def demo(
     sys.exit(_run(tell_story(settings)) if story else _run(show(settings, fresh=fresh)))
 
 
+@commands.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def bench(context: typer.Context) -> None:
+    """Measure Torv on this machine, in an installation of its own; see `torv bench --help`."""
+    if find_spec("bench") is None:
+        console.print("The measuring programs come with the source: clone the repository, and run `make bench`.")
+        raise typer.Exit(1)
+    os.execv(sys.executable, [sys.executable, "-m", "bench", *context.args])
+
+
 async def _serve(settings: Settings) -> None:
     logs.configure(settings.log_level)
     listening = listen(settings.host, settings.port)
     async with running.database_of(settings) as dsn:
+        if not settings.trust_clock:
+            await check_clock(dsn)
         supervisor = Supervisor()
         for program in running.api_programs(settings, dsn, listening):
             await supervisor.start(program)
@@ -179,11 +211,6 @@ async def _work(settings: Settings) -> None:
         await asyncio.gather(work, return_exceptions=True)
 
 
-async def _with_database(settings: Settings, act: Callable[[str], Awaitable[T]]) -> T:
-    async with running.database_of(settings) as dsn:
-        return await act(dsn)
-
-
 async def _import_cpr(dsn: str, file: Path) -> Imported:
     with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console) as progress:
         bars = {Stage.CHECK: progress.add_task("Checking"), Stage.IMPORT: progress.add_task("Importing")}
@@ -197,29 +224,6 @@ async def _until_stopped() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     await stopped.wait()
-
-
-def _act(act: Callable[[str], Awaitable[T]]) -> T:
-    """Run what needs the database and nothing else."""
-    done: T = _run(_with_database(read_settings(), act))
-    return done
-
-
-def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run a command; what a person can mend is one sentence, without a traceback."""
-    try:
-        return asyncio.run(work)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (running.Unfit, SettingInvalid, MigrationChanged) as error:
-        console.print(f"torv: {error}", style="red", markup=False)
-    except TorvError as error:
-        console.print(f"torv: {error.message('en')}", style="red", markup=False)
-    except OSError as error:
-        console.print(
-            f"torv: {error.strerror}: {error.filename or 'the address to listen on'}", style="red", markup=False
-        )
-    sys.exit(1)
 
 
 def main() -> None:

@@ -40,7 +40,9 @@ async def examine(settings: Settings, dsn: str) -> list[Diagnosis]:
         advice = "Start the database, or correct TORV_DATABASE_URL."
         return [*found, Diagnosis(what="database", found=error.message("en"), advice=advice)]
     try:
-        return [*found, *await _database(database), await _clock(database), await _tables(database)]
+        tables = await _tables(database)
+        found += [*await _database(database), await _clock(database), tables]
+        return [*found, await _trail(database)] if tables.is_well else found
     finally:
         await database.close()
 
@@ -83,6 +85,16 @@ async def _tables(database: Database) -> Diagnosis:
     return Diagnosis(what="tables", found="up to date")
 
 
+async def _trail(database: Database) -> Diagnosis:
+    async with database.reading() as tx:
+        newest = await tx.value(sql.newest_entry)
+    ahead = newest - time.time() if newest is not None else 0.0
+    if ahead <= CLOCK_SLACK:
+        return Diagnosis(what="trail", found="nothing in it is later than now")
+    advice = "Set the clock right. If it is right, and ran ahead before, see TORV_TRUST_CLOCK."
+    return Diagnosis(what="trail", found=f"the newest entry is {ahead:.0f} s later than now", advice=advice)
+
+
 def _settings(settings: Settings) -> Diagnosis:
     if settings.private_modules and settings.issuer.startswith("https:"):
         advice = "Unset TORV_PRIVATE_MODULES unless your modules stand behind your own wall."
@@ -108,6 +120,6 @@ def _disk(state_dir: Path) -> Diagnosis:
 def _keys(keys_dir: Path) -> Diagnosis:
     if not keys_dir.exists():
         return Diagnosis(what="keys", found="none yet; they are made at the first start")
-    open_to_others = [file.name for file in keys_dir.glob("*.pem") if file.stat().st_mode & 0o077]
-    advice = f"Run: chmod 600 {keys_dir}/*.pem" if open_to_others else None
+    open_to_others = [file.name for file in keys_dir.iterdir() if file.stat().st_mode & 0o077]
+    advice = f"Run: chmod 600 {keys_dir}/*" if open_to_others else None
     return Diagnosis(what="keys", found="readable by others" if open_to_others else "private", advice=advice)

@@ -1,20 +1,34 @@
 """Operating: what whoever runs Torv's commands on its own machine may do, each act with a permit in the trail."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+from torv.base import keyring
 from torv.base.access import Access, Caller, CallerKind
 from torv.base.db import Database
 from torv.base.ids import new_id
+from torv.base.pages import Wanted
+from torv.base.signing import load_keys
+from torv.base.trail import note
+from torv.ecosystem.agreements import (
+    Agreement,
+    Listed,
+    export_agreement,
+    import_agreement,
+    list_agreements,
+)
 from torv.interfaces.cpr import Imported, Report, import_extract
 from torv.interfaces.kle import import_file
 from torv.kernel.classification import Import
 from torv.kernel.identity import ADMINISTRATOR, NewAssignment, User, assign_role, create_user
 from torv.kernel.organisation import ImportSummary, Organisation, export_organisation, import_organisation
 
+PART = 100  #: agreements read at a time
 OPERATOR = Caller(kind=CallerKind.OPERATOR, id=UUID(int=0), name="operator")
 
 
@@ -50,6 +64,42 @@ async def give_out_organisation(dsn: str) -> Organisation:
     """All units, employees and positions, past and planned."""
     async with _opened(dsn) as database, database.transaction() as tx:
         return await export_organisation(tx, _permit("organisation", "export", "organisation"))
+
+
+async def give_out_agreement(dsn: str, folder: Path, agreement_id: UUID) -> dict[str, Any]:
+    """An agreement with its signatures as an agreement file. Raises NotFound."""
+    key = (await asyncio.to_thread(load_keys, folder)).signing
+    async with _opened(dsn) as database, database.transaction() as tx:
+        return await export_agreement(tx, _permit("agreements", "export", "agreement"), agreement_id, key)
+
+
+async def take_in_agreement(dsn: str, folder: Path, text: bytes) -> Agreement:
+    """Take in an agreement file. Raises AgreementInvalid, SignatureInvalid, AlreadyExists or AgreementStateWrong."""
+    key = (await asyncio.to_thread(load_keys, folder)).signing
+    async with _opened(dsn) as database, database.transaction() as tx:
+        return await import_agreement(tx, _permit("agreements", "import", "agreement"), text, key)
+
+
+async def all_agreements(dsn: str) -> list[Listed]:
+    """Every agreement and how it stands, the last proposed first."""
+    access, found, after = _permit("agreements", "read", "agreement"), [], None
+    async with _opened(dsn) as database:
+        while True:
+            async with database.transaction() as tx:
+                wanted = Wanted(size=PART, after=after, binding=b"")
+                rows = (await list_agreements(tx, access, wanted=wanted))[:PART]
+            found += [each for _, each in rows]
+            if len(rows) < PART:
+                return found
+            after = [rows[-1][0]]
+
+
+async def rotate_token_key(dsn: str, folder: Path) -> str:
+    """Make tokens with a new key from now on; gives its thumbprint. Those made with the former end by themselves."""
+    async with _opened(dsn) as database, database.transaction() as tx:
+        kid = (await asyncio.to_thread(keyring.rotate_token_key, folder)).thumbprint()
+        note(tx, _permit("keys", "rotate", "key"), "write", detail={"key": "tokens", "kid": kid})
+        return kid
 
 
 def _permit(service: str, operation: str, category: str, *more: str) -> Access:

@@ -3,8 +3,8 @@
 Identity decides for people, agreements for modules. What they decide by is read anew when the generation changes.
 """
 
-import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -14,24 +14,33 @@ from torv import ecosystem, interfaces, kernel
 from torv.base import clock, signing
 from torv.base.access import Access, Caller, CallerKind, Decider, Demand
 from torv.base.db import Database, Tx
-from torv.base.errors import NotIdentified
-from torv.base.feed import TRAIL, Stream
+from torv.base.errors import Denied, MalformedRequest, NotIdentified, StateUnconfirmed
+from torv.base.feed import Stream
 from torv.base.http import session_cookie
 from torv.base.ids import new_id
 from torv.base.lease import Lease
 from torv.base.settings import Settings
 from torv.base.signing import Keys
-from torv.ecosystem.agreements import Policy, compile_policy, load_policy
-from torv.ecosystem.modules import Directory, Release, add_contract, load_directory, shipped_contracts
-from torv.kernel.identity import decide, find_caller
-from torv.kernel.records import STREAM
+from torv.ecosystem import audit
+from torv.ecosystem.agreements import Loaded, Quotas, load_policy
+from torv.ecosystem.modules import (
+    AccessToken,
+    Directory,
+    Release,
+    add_contract,
+    load_directory,
+    read_access_token,
+    shipped_contracts,
+)
+from torv.kernel import records
+from torv.kernel.identity import decide, find_caller, rights_of_user
 
 #: the slices in the order of their foreign keys
 _KERNEL = ("persons", "classification", "organisation", "identity", "records")
-_ECOSYSTEM = ("partners", "agreements", "modules", "gateway", "moves")
+_ECOSYSTEM = ("partners", "agreements", "modules", "audit", "gateway", "moves")
 _INTERFACES = ("cpr",)
 
-STREAMS: tuple[Stream, ...] = (STREAM, TRAIL)
+STREAMS: tuple[Stream, ...] = (records.STREAM, audit.STREAM)
 
 
 def schema_folders() -> list[Path]:
@@ -53,8 +62,9 @@ class Wiring(Decider):
 
     def __init__(self, settings: Settings, keys: Keys, database: Database) -> None:
         self._settings, self._keys, self._database = settings, keys, database
-        self._policy: Policy = compile_policy(())
-        self._tokens: dict[str, tuple[UUID, float]] = {}
+        self.loaded = Loaded()
+        self._tokens: dict[str, AccessToken] = {}
+        self._quotas = Quotas(database)
         self.directory = Directory(releases={}, routes={}, operations={})
         self.lease: Lease | None = None
 
@@ -64,8 +74,8 @@ class Wiring(Decider):
         return self.lease
 
     async def _learn(self, tx: Tx) -> None:
-        policy, directory = await load_policy(tx), await load_directory(tx)
-        self._policy, self.directory = policy, directory
+        loaded, directory = await load_policy(tx, self.loaded), await load_directory(tx)
+        self.loaded, self.directory = loaded, directory
 
     async def identify(self, headers: Mapping[str, str]) -> Caller | None:
         """The caller of a bearer token (a module's, or a user's session) or of the session cookie."""
@@ -73,18 +83,37 @@ class Wiring(Decider):
         if scheme:
             if scheme.lower() != "bearer" or not token:
                 raise NotIdentified
-            return self._module(token) if token.count(".") == 2 else await self._user(token)
+            if token.count(".") != 2:
+                return await self._user(token)
+            return await self._with_user(replace(self._module(token), purpose=_purpose(headers)))
         session = cookie_parser(headers.get("cookie", "")).get(session_cookie(self._settings))
         return await self._user(session) if session else None
 
     def decide(self, caller: Caller, demand: Demand, request_id: UUID) -> Access:
-        self._confirmed()
+        try:
+            self._confirmed()
+        except StateUnconfirmed:
+            return self._in_emergency(caller, demand, request_id)
         if caller.kind is CallerKind.USER:
             return decide(caller, demand, clock.now(), request_id)
         release = self.directory.releases.get(caller.id)
         if release is None:
             raise NotIdentified
-        return self._policy.decide(caller, release.module_name, demand, clock.now(), request_id)
+        permit = self.loaded.policy.decide(caller, release.module_name, demand, clock.now(), request_id)
+        return permit if caller.on_behalf_of is None else _as_far_as_the_user(permit, caller, demand, request_id)
+
+    async def spend(self, access: Access, kind: str, amount: int) -> None:
+        await self._quotas.spend(access.limits, kind, amount)
+
+    def _in_emergency(self, caller: Caller, demand: Demand, request_id: UUID) -> Access:
+        """What the emergency list keeps open by the last state known. Raises StateUnconfirmed for anything else."""
+        release = self.directory.releases.get(caller.id)
+        if release is None or caller.on_behalf_of is not None:
+            raise StateUnconfirmed
+        permit = self.loaded.policy.decide_unconfirmed(caller, release.module_name, demand, clock.now(), request_id)
+        if permit is None:
+            raise StateUnconfirmed
+        return permit
 
     def may_provide(self, release: Release, demand: Demand) -> Access:
         """Whether a release's agreement permits that calls are sent to it. Raises Denied or StateUnconfirmed."""
@@ -92,25 +121,34 @@ class Wiring(Decider):
         caller = self.directory.caller(release.id)
         if caller is None:
             raise NotIdentified
-        return self._policy.decide(caller, release.module_name, demand, clock.now(), new_id())
+        return self.loaded.policy.decide(caller, release.module_name, demand, clock.now(), new_id())
 
     def _confirmed(self) -> None:
         assert self.lease is not None
         self.lease.check()
 
     def _module(self, token: str) -> Caller:
-        known, now = self._tokens.get(token), time.time()
-        if known is None or known[1] < now:
+        known, now = self._tokens.get(token), clock.seconds()
+        if known is None or known.expires < now:
             issuer = self._settings.issuer
-            claims = signing.read_token(token, self._keys.tokens, issuer=issuer, audience=issuer, required=("sub",))
-            known = UUID(str(claims["sub"]).removeprefix("release:")), float(claims["exp"])
+            known = read_access_token(token, issuer=issuer, keys=self._keys)
             if len(self._tokens) >= 10_000:
                 self._tokens.clear()
             self._tokens[token] = known
-        caller = self.directory.caller(known[0])
+        caller = self.directory.caller(known.release_id)
         if caller is None:
             raise NotIdentified
-        return caller
+        return caller if known.user_id is None else replace(caller, on_behalf_of=known.user_id)
+
+    async def _with_user(self, caller: Caller) -> Caller:
+        """The release with the rights of the user it acts for, as they are now. Raises NotIdentified without them."""
+        if caller.on_behalf_of is None:
+            return caller
+        async with self._database.reading() as tx:
+            rights = await rights_of_user(tx, caller.on_behalf_of)
+        if rights is None:
+            raise NotIdentified
+        return replace(caller, rights=rights)
 
     async def _user(self, token: str) -> Caller:
         async with self._database.reading() as tx:
@@ -118,3 +156,22 @@ class Wiring(Decider):
         if caller is None:
             raise NotIdentified
         return caller
+
+
+def _purpose(headers: Mapping[str, str]) -> str | None:
+    """The processing activity that a program says it asks for. Raises MalformedRequest for what is no name of one."""
+    stated = headers.get("torv-purpose")
+    if stated is not None and not 0 < len(stated) <= 100:
+        raise MalformedRequest(reason="Torv-Purpose names one processing activity")
+    return stated
+
+
+def _as_far_as_the_user(permit: Access, caller: Caller, demand: Demand, request_id: UUID) -> Access:
+    """A module that acts for a user may what both may. Raises Denied with the user's failing check, or `user`."""
+    both = permit.meet(decide(caller, demand, clock.now(), request_id))
+    if both is None:
+        raise Denied(
+            check="user", reason="the user it acts for may not see it",
+            reason_da="den bruger, der handles for, må ikke se det", mender="Systemadministratoren",
+        )  # fmt: skip
+    return both

@@ -3,10 +3,14 @@
 import asyncio
 import contextlib
 
+from joserfc.jwk import ECKey
+
 from torv.base import background, db, feed, idempotency
 from torv.base.db import Database
 from torv.base.settings import Settings
 from torv.base.signing import load_keys
+from torv.base.trail import check_clock
+from torv.ecosystem.audit import sign_heads
 from torv.ecosystem.gateway import ModuleClient, forget_old_calls
 from torv.ecosystem.modules import forget_old_assertions
 from torv.ecosystem.moves import Driver
@@ -18,6 +22,8 @@ TIDY_EVERY = 60.0  #: seconds
 
 async def work(settings: Settings, dsn: str) -> None:
     """Work until cancelled."""
+    if not settings.trust_clock:
+        await check_clock(dsn)
     keys = load_keys(settings.keys_dir)
     database = await Database.open(dsn, 4)
     wiring = Wiring(settings, keys, database)
@@ -26,17 +32,19 @@ async def work(settings: Settings, dsn: str) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(background.forever(lease.run))
-            group.create_task(background.forever(lambda: _lead(database, Driver(database, client, wiring.may_provide))))
+            driver = Driver(database, client, wiring.may_provide)
+            group.create_task(background.forever(lambda: _lead(database, driver, keys.heads)))
     finally:
         await client.close()
         await database.close()
 
 
-async def _lead(database: Database, driver: Driver) -> None:
+async def _lead(database: Database, driver: Driver, heads: ECKey) -> None:
     """Lead: whatever of this fails ends all of it, so that nobody sequences or moves without the leadership."""
     async with feed.lead(database) as line, asyncio.TaskGroup() as group:
         group.create_task(feed.sequence_all(line, STREAMS))
         group.create_task(background.forever(driver.run))
+        group.create_task(background.forever(lambda: sign_heads(database, heads)))
         group.create_task(background.forever(lambda: _tidy(database)))
 
 

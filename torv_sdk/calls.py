@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from torv_sdk.canonical import parse
+from torv_sdk.client import KernelClient
 from torv_sdk.problems import KernelRefusal, Problem, invalid
 from torv_sdk.records import Records
 from torv_sdk.tokens import Caller
@@ -36,6 +37,7 @@ class Call:
     query: Mapping[str, str]
     content: bytes
     records: Records  #: for writing while this call is handled
+    kernel: KernelClient  #: for reading more of Torv; on the user's behalf with `on_behalf_of=call.caller`
 
     def json(self) -> dict[str, Any]:
         """The body, an object; read strictly (see `canonical.parse`)."""

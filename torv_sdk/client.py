@@ -10,8 +10,9 @@ from typing import Any, Self
 import aiohttp
 from joserfc.jwk import ECKey
 
+from torv_sdk.keys import prove_key
 from torv_sdk.problems import KernelRefusal
-from torv_sdk.tokens import assertion
+from torv_sdk.tokens import Caller, assertion, exchange
 
 ANSWER_TIME = 5.0  #: seconds Torv has for one answer
 PATIENCE = 5.0  #: seconds we go on trying
@@ -27,7 +28,7 @@ class KernelClient:
 
     def __init__(self, url: str, client_id: str, key: ECKey) -> None:
         self._url, self._client_id, self._key = url, client_id, key
-        self._token, self._renew_at = "", 0.0
+        self._tokens: dict[Caller | None, tuple[str, float]] = {}  # whom for -> token, and when to renew it
         self._renewing = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -45,29 +46,41 @@ class KernelClient:
         wait: float = 0,
         patience: float = PATIENCE,
         headers: Mapping[str, str] | None = None,
+        on_behalf_of: Caller | None = None,
     ) -> Any:
-        """Read. `wait` is how long Torv may hold the answer back on purpose."""
-        return await self._patiently(patience, "GET", path, params=query, wait=wait, headers=headers or {})
+        """Read. `wait` is how long Torv may hold the answer back on purpose.
 
-    async def post(self, path: str, content: Any, *, key: str, headers: Mapping[str, str]) -> Any:
+        With `on_behalf_of=call.caller`, only what the user behind the call may see too.
+        """
+        options = {"params": query, "wait": wait, "headers": headers or {}}
+        return await self._patiently(patience, on_behalf_of, "GET", path, **options)
+
+    async def post(
+        self, path: str, content: Any, *, key: str, headers: Mapping[str, str], on_behalf_of: Caller | None = None
+    ) -> Any:
         """Write under an idempotency key: the same key again gives the first answer again."""
         headers = {**headers, "Idempotency-Key": key, "Content-Type": "application/json"}
         data = json.dumps(content, ensure_ascii=False).encode()
-        return await self._patiently(PATIENCE, "POST", path, data=data, headers=headers)
+        return await self._patiently(PATIENCE, on_behalf_of, "POST", path, data=data, headers=headers)
 
     async def public_keys(self) -> Any:
         """Torv's token keys (JWKS); needs no token."""
         return await self._send("GET", "/.well-known/jwks.json")
 
-    async def _patiently(self, patience: float, method: str, path: str, **options: Any) -> Any:
+    async def send_key(self, content: Any) -> Any:
+        """Send a key under a one-time code; needs no token, and is sent once: a code counts once."""
+        return await self._send("POST", "/api/v1/partners/enrolments", json=content)
+
+    async def _patiently(self, patience: float, caller: Caller | None, method: str, path: str, **options: Any) -> Any:
         deadline, pause, renewals = time.monotonic() + patience, 0.05, 0
         while True:
             try:
-                headers = {**options["headers"], "Authorization": f"Bearer {await self._access_token()}"}
+                headers = {**options["headers"], "Authorization": f"Bearer {await self._access_token(caller)}"}
                 return await self._send(method, path, **{**options, "headers": headers})
             except KernelRefusal as refusal:
                 if refusal.code == "token_expired" and not renewals:
-                    renewals, self._renew_at = 1, 0.0
+                    renewals = 1
+                    self._tokens.pop(caller, None)
                     continue
                 wait = max(pause, 0 if refusal.code == "kernel_unreachable" else refusal.retry_after or 0)
                 if not refusal.is_passing or time.monotonic() + wait > deadline:
@@ -75,14 +88,22 @@ class KernelClient:
             await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 not a secret
             pause *= 2
 
-    async def _access_token(self) -> str:
-        """The token we have, or a new one when 80 % of its life is over."""
+    async def access_token(self) -> str:
+        """The token we show Torv just now. Raises KernelRefusal."""
+        return await self._access_token(None)
+
+    async def _access_token(self, caller: Caller | None) -> str:
+        """The token we have, our own or one on behalf of a caller, or a new one when 80 % of its life is over."""
         async with self._renewing:
-            if time.monotonic() >= self._renew_at:
-                asked = time.monotonic()
-                answer = await self._send("POST", "/oauth/token", data=assertion(self._key, self._client_id, self._url))
-                self._token, self._renew_at = answer["access_token"], asked + 0.8 * answer["expires_in"]
-            return self._token
+            token, renew_at = self._tokens.get(caller, ("", 0.0))
+            return token if time.monotonic() < renew_at else await self._fetch_token(caller)
+
+    async def _fetch_token(self, caller: Caller | None) -> str:
+        asked, me = time.monotonic(), (self._key, self._client_id, self._url)
+        answer = await self._send("POST", "/oauth/token", data=exchange(*me, caller) if caller else assertion(*me))
+        self._tokens = {whom: kept for whom, kept in self._tokens.items() if kept[1] > asked}
+        self._tokens[caller] = (answer["access_token"], asked + 0.8 * answer["expires_in"])
+        return str(answer["access_token"])
 
     async def _send(self, method: str, path: str, *, wait: float = 0, **options: Any) -> Any:
         """One attempt. Raises KernelRefusal also when there is no answer, or none in JSON."""
@@ -104,6 +125,19 @@ class KernelClient:
         raise KernelRefusal(
             answer.status if answer.status >= 400 else 502, problem, _seconds(answer.headers.get("Retry-After"))
         )
+
+
+async def enrol(url: str, key: ECKey, code: str) -> Any:
+    """Send a key's public part to Torv under a one-time code, with its proof. Raises KernelRefusal."""
+    content = {"code": code, "jwk": key.as_dict(private=False), "proof": prove_key(key, code)}
+    async with KernelClient(url, "", key) as torv:
+        return await torv.send_key(content)
+
+
+async def access_token(url: str, client_id: str, key: ECKey) -> str:
+    """An access token for a release, to try things by hand: it lives five minutes. Raises KernelRefusal."""
+    async with KernelClient(url, client_id, key) as torv:
+        return await torv.access_token()
 
 
 def _unreachable() -> KernelRefusal:

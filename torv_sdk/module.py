@@ -104,7 +104,8 @@ class Module:
             records = Records(
                 kernel, self._capability, self._store, key=key, trace={"Torv-Call": trace} if trace else {}
             )
-            answer = await handler(Call(caller, calls.query(request), await calls.content(request), records))
+            content = await calls.content(request)
+            answer = await handler(Call(caller, calls.query(request), content, records, kernel))
             return calls.json_response(answer.body, answer.status)
 
         return respond

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -12,12 +12,14 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from torv_sdk.keys import thumbprint
+from torv_sdk.keys import algorithm_of, thumbprint
 from torv_sdk.problems import Problem
 
 LONGEST_LIFE = 60  #: seconds; the gateway never gives longer
 LEEWAY = 5  #: seconds two clocks may differ
 REFETCH_PAUSE = 3  #: seconds between two look-ups of Torv's keys
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+JWT = "urn:ietf:params:oauth:token-type:jwt"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -25,8 +27,15 @@ def assertion(key: ECKey, client_id: str, audience: str) -> dict[str, str]:
     """The form a module sends for an access token: who it is, proved with its own key (private_key_jwt), used once."""
     now = int(time.time())
     claims = {"iss": client_id, "sub": client_id, "aud": audience, "iat": now, "exp": now + 60, "jti": str(uuid4())}
-    proof = jwt.encode({"alg": "ES256", "kid": thumbprint(key)}, claims, key, algorithms=["ES256"])
+    header = {"alg": algorithm_of(key), "kid": thumbprint(key)}
+    proof = jwt.encode(header, claims, key, algorithms=[header["alg"]])
     return {"grant_type": "client_credentials", "client_assertion_type": ASSERTION, "client_assertion": proof}
+
+
+def exchange(key: ECKey, client_id: str, audience: str, caller: "Caller") -> dict[str, str]:
+    """The form for an access token on behalf of a user who calls us (RFC 8693): our proof, and the call's token."""
+    subject = {"subject_token": caller.token, "subject_token_type": JWT}
+    return {**assertion(key, client_id, audience), "grant_type": EXCHANGE, **subject}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,7 @@ class Caller:
     subject: str  #: `user:<id>` or `release:<id>`
     operation: str  #: `call` or `export`
     expires: float
+    token: str = field(repr=False)  #: as the gateway sent it; to be shown to nobody but Torv
 
 
 class CallerTokens:
@@ -90,7 +100,7 @@ class CallerTokens:
             raise _not_identified() from None
         if claims["exp"] - claims["iat"] > LONGEST_LIFE:
             raise _not_identified()
-        return Caller(claims["sub"], claims["op"], claims["exp"])
+        return Caller(claims["sub"], claims["op"], claims["exp"], token)
 
     async def _key(self, kid: str) -> ECKey:
         if kid not in self._keys:

@@ -1,15 +1,15 @@
 """Signatures and strict JSON: one reading only, keys that are their owner's alone, and signatures that hold."""
 
 import json
-import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc import jws
 from joserfc.jwk import ECKey
 
+from tests.forging import forge
 from torv.base import signing
 from torv.base.errors import InvalidInput, SignatureInvalid
 from torv.base.ids import new_id
@@ -65,17 +65,37 @@ def test_a_signature_holds_for_its_content_and_its_key(payload: dict[str, int]) 
             signing.verify(forged, KEY)
 
 
-def test_keys_are_made_once_and_their_owners_alone(tmp_path: Path) -> None:
-    made: list[signing.Keys] = []
-    racers = [threading.Thread(target=lambda: made.append(signing.load_keys(tmp_path / "keys"))) for _ in range(6)]
-    for racer in racers:
-        racer.start()
-    for racer in racers:
-        racer.join()
-    assert len({(each.signing.thumbprint(), each.tokens.thumbprint()) for each in made}) == 1
-    modes = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "keys").iterdir()}
-    assert modes == {"signing.pem": 0o600, "tokens.pem": 0o600}
-    assert (tmp_path / "keys").stat().st_mode & 0o077 == 0
+@pytest.mark.parametrize(("curve", "other"), [("P-256", "P-384"), ("P-384", "P-256")])
+def test_a_key_signs_with_the_one_algorithm_of_its_curve(curve: str, other: str) -> None:
+    key = ECKey.generate_key(curve)
+    compact = signing.sign({"a": 1}, key)
+    assert signing.verify(compact, key) == {"a": 1}
+    assert jws.extract_compact(compact.encode()).headers()["alg"] == {"P-256": "ES256", "P-384": "ES384"}[curve]
+    with pytest.raises(SignatureInvalid):
+        signing.verify(compact, ECKey.generate_key(other))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"alg": "ES256", "crit": ["exp"], "exp": 1},
+        {"alg": "ES256", "crit": []},
+        {"alg": "ES256", "b64": False, "crit": ["b64"]},
+        {"alg": "ES384"},
+        {"alg": ["ES256"]},
+        {},
+        '{"alg": "ES256", "alg": "ES256"}',
+        '{"alg": "none", "alg": "ES256"}',
+        "[]",
+        "",
+        b"\xff",
+    ],
+    ids=str,
+)
+def test_a_header_that_asks_for_more_or_reads_in_two_ways_is_refused(header: Any) -> None:
+    assert signing.verify(forge({"alg": "ES256", "kid": "any"}, {}, KEY), KEY) == {}
+    with pytest.raises(SignatureInvalid):
+        signing.verify(forge(header, {}, KEY), KEY)
 
 
 def test_ids_are_of_version_seven_and_sort_by_time() -> None:

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from asyncpg import Connection
 
-from tests.cast import ANNA, BJORN_CPR, Cast
+from tests.cast import ANNA, BJORN_CPR, NOTES_PURPOSE, Cast
 from tests.served import Api
-from torv.base import trail
+from torv.base import clock, trail
 from torv.base.db import Database
 from torv.base.errors import TrailUnavailable
 from torv.base.ids import new_id
@@ -95,7 +95,7 @@ async def test_a_program_stands_in_the_trail_with_agreement_grant_and_purpose(
     assert row["release_id"] == cast.releases["borgerblik"]
     assert row["agreement_id"] == cast.agreements["borgerblik"]
     assert (row["grant_id"], row["category"]) == ("2-persons", "person")
-    assert row["purpose"].startswith("SEL §83")
+    assert row["purpose"] == NOTES_PURPOSE
 
 
 async def test_no_cpr_number_ever_stands_in_the_trail(api: Api, outsider: Connection) -> None:
@@ -128,6 +128,67 @@ async def test_a_client_that_hangs_up_still_leaves_its_entry(api: Api, outsider:
     async with asyncio.timeout(5):
         while await count(outsider, "persons.read") == 0:
             await asyncio.sleep(0.02)
+
+
+async def ready(api: Api) -> tuple[int, str]:
+    reply = await api.get("/health/ready")
+    return reply.status, reply.json.get("code", "ok")
+
+
+async def test_64_while_the_trail_is_slow_nothing_personal_leaves_and_health_says_so(
+    api: Api, outsider: Connection, cast: Cast
+) -> None:
+    path = f"/api/v1/persons/{cast.alma.id}"
+    await api.get(path, by=ANNA)
+    assert await ready(api) == (200, "ok")
+    async with trail_held(outsider):
+        began = clock.ticks()
+        reply = await api.get(path, by=ANNA)
+        first = clock.ticks() - began
+        assert reply.code == (503, "trail_unavailable")
+        assert await ready(api) == (503, "trail_unavailable")
+        began = clock.ticks()
+        for who in (ANNA, "borgerblik"):
+            reply = await api.get(path, by=who)
+            assert reply.code == (503, "trail_unavailable")
+            assert b"Alma" not in reply.body
+        assert (await api.get("/api/v1/bindings", by="borgerblik")).code == (403, "denied")
+        later = clock.ticks() - began
+    assert 1.9 < first < 3.5  # its own two seconds; the entry of the refusal is not waited for
+    assert later < 1.0  # the trail is known to be late
+    async with asyncio.timeout(5):
+        while await ready(api) != (200, "ok"):
+            await asyncio.sleep(0.02)
+    assert (await api.get(path, by=ANNA)).status == 200
+    refused = await outsider.fetchval("select count(*) from base.trail where kind = 'refusal' and result = 'service'")
+    assert refused == 1  # written as soon as it could be
+
+
+async def test_64_a_trail_that_is_down_or_full_is_not_ready(
+    database: Database, outsider: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batcher = Trail(database)
+    with pytest.raises(TrailUnavailable):
+        batcher.check()  # it has no connection
+    await batcher.write_if_it_can([entry("before")])  # and nobody waits for it
+    async with running(batcher):
+        await batcher.write([entry("after")])
+        batcher.check()
+        monkeypatch.setattr(trail, "ROOM", 10)
+        async with trail_held(outsider):
+            waiting = []
+            for _ in range(3):  # the first is being written, the others wait
+                waiting.append(asyncio.create_task(batcher.write([entry()] * 5)))
+                await asyncio.sleep(0.05)
+            with pytest.raises(TrailUnavailable):
+                batcher.check()
+            with pytest.raises(TrailUnavailable):
+                await batcher.write([entry()])
+        await asyncio.gather(*waiting)
+        batcher.check()
+    with pytest.raises(TrailUnavailable):
+        batcher.check()
+    assert await count(outsider, "before") == 1
 
 
 # ---- refusals --------------------------------------------------------------------------------------------------------

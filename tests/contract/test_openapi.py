@@ -79,7 +79,10 @@ async def test_what_is_described_answers_and_asks_who_you_are(shared_api: Api, d
         assert reply.status < 500, name
         if reply.status != 401 or reply.json["code"] != "not_identified":
             open_to_all.add(name)
-    assert open_to_all == {"POST /oauth/token", "GET /.well-known/jwks.json", "POST /api/v1/identity/sessions"}
+    assert open_to_all == {
+        "POST /oauth/token", "GET /.well-known/jwks.json", "POST /api/v1/identity/sessions",
+        "POST /api/v1/partners/enrolments", "GET /.well-known/torv-audit-keys.json",
+    }  # fmt: skip
 
 
 async def test_the_status_of_success_is_the_one_described(shared_api: Api, document: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ BINDINGS = "/api/v1/bindings"
 async def test_a_capability_is_bound_once_and_then_moved(shared_api: Api, cast: Cast) -> None:
     new = {"capability": "notes", "release_id": str(cast.releases["kviknote"])}
     assert (await shared_api.post(BINDINGS, new, by=ANNA)).code == (409, "already_exists")
-    [binding] = (await shared_api.get(BINDINGS, by=ANNA)).json
+    [binding] = (await shared_api.get(BINDINGS, by=ANNA)).json["items"]
     assert (binding["module_name"], binding["partner_name"], binding["epoch"]) == ("nordnote", "Nordlys Omsorg ApS", 1)
 
 

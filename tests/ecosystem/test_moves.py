@@ -73,7 +73,7 @@ async def reading(api: Api, until: asyncio.Event) -> list[Reply]:
 
 
 async def in_service(api: Api) -> str:
-    [binding] = (await api.get("/api/v1/bindings", by=ANNA)).json
+    [binding] = (await api.get("/api/v1/bindings", by=ANNA)).json["items"]
     return str(binding["module_name"])
 
 

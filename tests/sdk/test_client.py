@@ -11,6 +11,7 @@ from joserfc.jwk import ECKey
 from tests.sdk.loopback import loopback
 from torv_sdk import KernelClient, KernelRefusal
 from torv_sdk.records import Records, follow
+from torv_sdk.tokens import Caller
 
 KEY = ECKey.generate_key("P-256", auto_kid=False)
 RECORDS = "/api/v1/records"
@@ -64,6 +65,18 @@ def writer(kernel, store, key="key-1"):
 
 async def write(kernel, store):
     return await writer(kernel, store).write("note", person_id=None, body={"text": "hello"})
+
+
+async def test_a_token_on_a_users_behalf_is_its_own_and_fetched_once_for_each_call(torv, kernel):
+    torv.answer(RECORDS, 200, {})
+    torv.answer("/oauth/token", 200, {"access_token": "for-one", "token_type": "Bearer", "expires_in": 60})
+    one, other = (Caller(f"user:{name}", "call", time.time() + 60, f"{name}.token") for name in ("one", "other"))
+    for whom in (None, one, one, other, None):
+        await kernel.get(RECORDS, on_behalf_of=whom)
+    forms = [parse_qs(form.decode()) for _, form in torv.seen("/oauth/token")]
+    assert [form.get("subject_token") for form in forms] == [None, ["one.token"], ["other.token"]]
+    shown = [headers["Authorization"] for headers, _ in torv.seen(RECORDS)]
+    assert shown == ["Bearer first", "Bearer for-one", "Bearer for-one", "Bearer for-one", "Bearer first"]
 
 
 async def test_a_token_is_fetched_once_with_a_signed_assertion(torv, kernel):

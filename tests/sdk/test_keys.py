@@ -1,8 +1,9 @@
 """Keys and signatures a supplier makes on their own machine."""
 
+import asyncio
 import json
 import stat
-from base64 import urlsafe_b64encode
+from base64 import b32decode, urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
 
 import pytest
@@ -11,8 +12,9 @@ from joserfc import jws
 from joserfc.errors import BadSignatureError
 from joserfc.jwk import ECKey
 
+from tests.sdk.loopback import loopback
 from torv_sdk.cli import main
-from torv_sdk.keys import make_key, read_key, sign_agreement, thumbprint
+from torv_sdk.keys import fingerprint, make_key, prove_key, read_key, sign_agreement, thumbprint
 
 
 def test_keygen_makes_a_private_file_and_prints_the_public_part(tmp_path, capsys):
@@ -35,7 +37,7 @@ def test_a_key_is_never_overwritten(tmp_path, capsys):
     assert place.read_bytes() == before
 
 
-@pytest.mark.parametrize("curve", ["P-384", "P-521"])
+@pytest.mark.parametrize("curve", ["P-521", "secp256k1"])
 def test_a_key_on_another_curve_is_refused(tmp_path, curve):
     place = tmp_path / "key.pem"
     place.write_bytes(ECKey.generate_key(curve, auto_kid=False).as_pem(private=True))
@@ -70,6 +72,64 @@ def test_a_signature_accepts_the_canonical_content(tmp_path, capsys):
     assert signed.payload == rfc8785.dumps(statement)
     assert statement["hash"] == sha256('{"a":"Æ","b":[1]}'.encode()).hexdigest()
     assert (statement["type"], statement["signer"]) == ("accept", "12345674")
+
+
+@pytest.mark.parametrize("kind", ["accept", "reject", "notice"])
+def test_a_partner_may_say_something_else_about_an_agreement(tmp_path, capsys, kind):
+    key = make_key(tmp_path / "key.pem")
+    (tmp_path / "agreement.json").write_text("{}")
+    command = ["sign", str(tmp_path / "agreement.json"), "--key", str(tmp_path / "key.pem"), "--signer", "12345674"]
+    assert main([*command, "--kind", kind]) == 0
+    signed = jws.deserialize_compact(capsys.readouterr().out.strip(), key, algorithms=["ES256"])
+    assert json.loads(signed.payload)["type"] == kind
+
+
+async def test_a_token_is_fetched_with_the_releases_own_key(tmp_path, capsys):
+    make_key(tmp_path / "key.pem")
+    async with loopback() as torv:
+        command = ["token", "--url", torv.url, "--key", str(tmp_path / "key.pem"), "--client-id", "release-1"]
+        assert await asyncio.to_thread(main, command) == 0
+        assert len(torv.seen("/oauth/token")) == 1
+    assert capsys.readouterr().out == "first\n"
+
+
+@pytest.mark.parametrize(("curve", "algorithm"), [("P-256", "ES256"), ("P-384", "ES384")])
+def test_a_key_is_proved_by_signing_the_code_and_its_own_name(tmp_path, capsys, curve, algorithm):
+    assert main(["keygen", str(tmp_path / "key.pem"), "--curve", curve]) == 0
+    key = read_key(tmp_path / "key.pem")
+    assert json.loads(capsys.readouterr().out)["fingerprint"] == fingerprint(key)
+    proof = jws.deserialize_compact(prove_key(key, "7K3M-9QXT"), key, algorithms=[algorithm])
+    assert json.loads(proof.payload) == {"type": "enrol", "code": "7K3M-9QXT", "thumbprint": thumbprint(key)}
+
+
+def test_a_fingerprint_is_eight_groups_of_the_thumbprint(tmp_path):
+    key = make_key(tmp_path / "key.pem")
+    groups = fingerprint(key).split(" ")
+    assert [len(group) for group in groups] == [4] * 8
+    assert b32decode("".join(groups)) == urlsafe_b64decode(thumbprint(key) + "=")[:20]
+
+
+async def test_a_key_is_sent_once_under_its_code_and_the_fingerprint_shown_is_our_own(tmp_path, capsys):
+    key = make_key(tmp_path / "key.pem")
+    async with loopback() as torv:
+        torv.answer("/api/v1/partners/enrolments", 201, {"partner": "Nordlys", "kid": "x", "fingerprint": "LIES"})
+        command = ["enrol", "--url", torv.url, "--key", str(tmp_path / "key.pem"), "--code", "7K3M"]
+        assert await asyncio.to_thread(main, command) == 0
+        [(_, body)] = torv.seen("/api/v1/partners/enrolments")
+    sent, shown = json.loads(body), capsys.readouterr().out
+    assert (sent["code"], sent["jwk"].get("d")) == ("7K3M", None)
+    assert json.loads(jws.deserialize_compact(sent["proof"], key).payload)["code"] == "7K3M"
+    assert fingerprint(key) in shown
+    assert "LIES" not in shown
+
+
+async def test_a_refused_code_is_one_sentence(tmp_path, capsys):
+    make_key(tmp_path / "key.pem")
+    async with loopback() as torv:
+        torv.answer("/api/v1/partners/enrolments", 401, {"code": "enrolment_refused", "title": "Koden er ikke gyldig."})
+        command = ["enrol", "--url", torv.url, "--key", str(tmp_path / "key.pem"), "--code", "7K3M"]
+        assert await asyncio.to_thread(main, command) == 1
+    assert capsys.readouterr().err == "torv-sdk: Koden er ikke gyldig.\n"
 
 
 def test_a_signature_by_another_key_does_not_verify(tmp_path):

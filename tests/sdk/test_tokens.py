@@ -10,7 +10,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from torv_sdk import Problem
-from torv_sdk.tokens import CallerTokens, assertion
+from torv_sdk.tokens import CallerTokens, assertion, exchange
 
 ISSUER, RELEASE = "http://torv.example", "0198c0de-0000-7000-8000-000000000001"
 KEY = ECKey.generate_key("P-256", auto_kid=False)
@@ -160,3 +160,19 @@ def test_an_assertion_is_short_lived_and_used_once():
     assert (read[0].claims["iss"], read[0].claims["sub"], read[0].claims["aud"]) == (RELEASE, RELEASE, ISSUER)
     assert read[0].claims["exp"] - read[0].claims["iat"] <= 60
     assert read[0].claims["jti"] != read[1].claims["jti"]
+
+
+async def test_an_exchange_shows_the_calls_own_token_beside_our_proof(tokens):
+    authorization = bearer()
+    caller = await tokens.verify(authorization, "call")
+    form = exchange(KEY, RELEASE, ISSUER, caller)
+    assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:token-exchange"
+    assert (f"Bearer {form['subject_token']}", form["subject_token_type"].rpartition(":")[2]) == (authorization, "jwt")
+    assert jwt.decode(form["client_assertion"], KEY, algorithms=["ES256"]).claims["sub"] == RELEASE
+    assert form["subject_token"] not in repr(caller)
+
+
+def test_a_key_on_another_curve_proves_with_its_own_algorithm():
+    key = ECKey.generate_key("P-384", auto_kid=False)
+    proof = jwt.decode(assertion(key, RELEASE, ISSUER)["client_assertion"], key, algorithms=["ES384"])
+    assert proof.header["alg"] == "ES384"

@@ -112,6 +112,7 @@ class Caller:
     key: str | None = None  #: thumbprint of the key a release identifies itself with
     purpose: str | None = None  #: the processing activity that a program says it asks for
     session_id: UUID | None = None  #: of a user who is signed in
+    on_behalf_of: UUID | None = None  #: the user for whom a release acts in this call; never widens what it may
     rights: tuple[Right, ...] = ()  #: of a user, as they were when the call came in
 
     @property
@@ -121,6 +122,16 @@ class Caller:
     @property
     def release_id(self) -> UUID | None:
         return self.id if self.kind is CallerKind.RELEASE else None
+
+    @property
+    def person(self) -> UUID | None:
+        """The user who acts, by themselves or through a release."""
+        return self.user_id or self.on_behalf_of
+
+    @property
+    def identity(self) -> str:
+        """What belongs to a caller alone, such as its cursors, belongs to this name."""
+        return self.subject if self.on_behalf_of is None else f"{self.subject} for user:{self.on_behalf_of}"
 
     @property
     def subject(self) -> str:
@@ -192,6 +203,7 @@ class Demand:
     operation: str
     category: str | None  #: None where the verb itself demands the category, because it depends on the data
     major: int = 1  #: of the service's contract
+    is_write: bool = False
 
 
 class Decider(Protocol):
@@ -202,3 +214,6 @@ class Decider(Protocol):
 
     def decide(self, caller: Caller, demand: Demand, request_id: UUID) -> Access:
         """The permit, from the confirmed state. Raises Denied or StateUnconfirmed."""
+
+    async def spend(self, access: Access, kind: str, amount: int) -> None:
+        """Use up a part of the permit's limits of this kind (calls, persons). Raises QuotaExceeded."""

@@ -27,8 +27,9 @@ async def forever(step: Callable[[], Awaitable[None]], pause: float = 0.25) -> N
 
 
 async def watch_loop() -> None:
-    """Measure how late the event loop is; nothing may hold it for more than 10 ms."""
+    """Measure how late the event loop is, which nothing may hold for more than 10 ms, and if the clock was set back."""
     while True:
         due = clock.ticks() + LAG_INTERVAL
         await asyncio.sleep(LAG_INTERVAL)
         metrics.loop_lag.set(max(0.0, clock.ticks() - due))
+        metrics.clock_behind.set(clock.behind())

@@ -252,6 +252,7 @@ def _translated() -> Iterator[None]:
     except (
         asyncpg.PostgresConnectionError, ConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
         asyncpg.CannotConnectNowError, asyncpg.InternalClientError, FileNotFoundError,
+        asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.InvalidCatalogNameError,  # closed, gone
     ) as error:  # fmt: skip
         raise errors.DatabaseUnavailable from error
     except asyncpg.InterfaceError as error:

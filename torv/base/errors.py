@@ -9,10 +9,11 @@ class TorvError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     danish: ClassVar[str] = "Der gik noget galt i Torv. Intet er ændret."
-    retry_after: ClassVar[int | None] = None  #: seconds, where trying again makes sense
+    usual_wait: ClassVar[int | None] = None  #: seconds, where trying again makes sense
 
     def __init__(self, **facts: Any) -> None:
         self.facts = facts  #: shown in the problem document: never personal data
+        self.retry_after: int | None = facts.get("retry_after", self.usual_wait)
         super().__init__(self.message("en"))
 
     def message(self, language: str) -> str:
@@ -58,7 +59,7 @@ class WrongPassword(TorvError):
 class TooManyFailures(TorvError):
     """Signing in has failed too often under this name; wait a quarter of an hour."""
 
-    status, code, retry_after = 429, "too_many_failures", 900
+    status, code, usual_wait = 429, "too_many_failures", 900
     danish = "Der er forsøgt for mange gange med dette brugernavn. Vent et kvarter."
 
 
@@ -67,6 +68,13 @@ class Denied(TorvError):
 
     status, code = 403, "denied"
     danish = "Det er der ikke givet tilladelse til: {reason_da}. {mender} kan rette det."
+
+
+class QuotaExceeded(TorvError):
+    """The limit of {amount} {kind} in {seconds} seconds is used up; try again in {retry_after} seconds."""
+
+    status, code = 429, "quota_exceeded"
+    danish = "Grænsen på {amount} {kind_da} på {seconds} sekunder er brugt. Prøv igen om {retry_after} sekunder."
 
 
 class CrossSiteRefused(TorvError):
@@ -150,7 +158,7 @@ class IdempotencyKeyReused(TorvError):
 class CallInProgress(TorvError):
     """The same call is being carried out now; try again in a moment."""
 
-    status, code, retry_after = 409, "call_in_progress", 1
+    status, code, usual_wait = 409, "call_in_progress", 1
     danish = "Det samme kald er i gang. Prøv igen om et øjeblik."
 
 
@@ -158,35 +166,42 @@ class CallInProgress(TorvError):
 class Busy(TorvError):
     """Somebody else is changing this right now; try again in a moment."""
 
-    status, code, retry_after = 409, "busy", 1
+    status, code, usual_wait = 409, "busy", 1
     danish = "En anden er ved at ændre det. Prøv igen om et øjeblik."
 
 
 class Overloaded(TorvError):
     """Torv is too busy just now; try again in a moment."""
 
-    status, code, retry_after = 503, "overloaded", 1
+    status, code, usual_wait = 503, "overloaded", 1
     danish = "Torv har for travlt lige nu. Prøv igen om et øjeblik."
 
 
 class DatabaseUnavailable(TorvError):
     """The database does not answer; nothing was changed."""
 
-    status, code, retry_after = 503, "database_unavailable", 2
+    status, code, usual_wait = 503, "database_unavailable", 2
     danish = "Databasen svarer ikke. Intet er ændret."
+
+
+class ClockSetBack(TorvError):
+    """The clock is {seconds} s behind the newest entry of the trail."""
+
+    status, code = 503, "clock_set_back"
+    danish = "Uret er {seconds} s bagud i forhold til den nyeste post i loggen."
 
 
 class TrailUnavailable(TorvError):
     """The access could not be logged, so nothing is shown."""
 
-    status, code, retry_after = 503, "trail_unavailable", 2
+    status, code, usual_wait = 503, "trail_unavailable", 2
     danish = "Opslaget kunne ikke logges, så intet vises."
 
 
 class StateUnconfirmed(TorvError):
     """Torv cannot confirm which agreements are in force just now."""
 
-    status, code, retry_after = 503, "state_unconfirmed", 1
+    status, code, usual_wait = 503, "state_unconfirmed", 1
     danish = "Torv kan lige nu ikke bekræfte, hvilke aftaler der gælder."
 
 
@@ -271,13 +286,6 @@ class AlreadyExists(TorvError):
     danish = "Det findes allerede."
 
 
-class AgreementInvalid(TorvError):
-    """The agreement cannot be used: {reason}."""
-
-    status, code = 422, "agreement_invalid"
-    danish = "Aftalen kan ikke bruges: {reason}."
-
-
 class SignatureInvalid(TorvError):
     """The signature is not valid: {reason}."""
 
@@ -317,14 +325,14 @@ class CapabilityNotBound(TorvError):
 class MoveTakesTooLong(TorvError):
     """The capability is being moved to another supplier; try again in a moment."""
 
-    status, code, retry_after = 503, "move_in_progress", 1
+    status, code, usual_wait = 503, "move_in_progress", 1
     danish = "Ydelsen er ved at flytte til en anden leverandør. Prøv igen om et øjeblik."
 
 
 class ModuleUnavailable(TorvError):
     """The module does not answer; nothing is known to have happened."""
 
-    status, code, retry_after = 502, "module_unavailable", 2
+    status, code, usual_wait = 502, "module_unavailable", 2
     danish = "Modulet svarer ikke."
 
 
@@ -338,5 +346,5 @@ class ModuleTimeout(TorvError):
 class OutcomeUnknown(TorvError):
     """It is not known whether the call took effect; repeat it with the same Idempotency-Key."""
 
-    status, code, retry_after = 503, "outcome_unknown", 1
+    status, code, usual_wait = 503, "outcome_unknown", 1
     danish = "Det vides ikke, om kaldet nåede at virke. Gentag det med samme Idempotency-Key."

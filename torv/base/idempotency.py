@@ -33,7 +33,7 @@ class Attempt:
 
 def attempt_of(access: Access, own_key: str, address: str, body: bytes, expected: str) -> Attempt:
     """The attempt that a request is. `expected` is the version it changes, as stated."""
-    name = f"{access.caller.subject}\n{access.service}.{access.operation}\n{own_key}"
+    name = f"{access.caller.identity}\n{access.service}.{access.operation}\n{own_key}"
     asked = f"{address}\n{expected}\n{sorted(access.categories)}\n{access.scopes()}\n"
     return Attempt(
         key=hashlib.sha256(name.encode()).digest(), request_hash=hashlib.sha256(asked.encode() + body).digest()

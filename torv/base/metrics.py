@@ -17,7 +17,9 @@ trail_batches = Counter("torv_trail_batches_total", "Batches of trail entries wr
 trail_waiting = Gauge("torv_trail_waiting", "Trail entries waiting to be written.", multiprocess_mode="livesum")
 lease_age = Gauge("torv_lease_age_seconds", "Age of the confirmed state.", multiprocess_mode="livemax")
 loop_lag = Gauge("torv_loop_lag_seconds", "How late the event loop is.", multiprocess_mode="livemax")
+clock_behind = Gauge("torv_clock_set_back_seconds", "How far the clock was set back.", multiprocess_mode="livemax")
 feed_positions = Gauge("torv_feed_position", "Last position given, by stream.", ["stream"], multiprocess_mode="livemax")
+emergency_accesses = Counter("torv_emergency_accesses_total", "Accesses that only the emergency list permitted.")
 held_calls = Gauge("torv_held_calls", "Calls waiting at a fence.", multiprocess_mode="livesum")
 
 

@@ -78,5 +78,5 @@ class Cursors:
 
 
 def _binding(access: Access, filters: dict[str, Any]) -> bytes:
-    parts = [access.caller.subject, access.service, access.operation, filters]
+    parts = [access.caller.identity, access.service, access.operation, filters]
     return json.dumps(parts, default=str, sort_keys=True).encode()

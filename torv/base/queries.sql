@@ -93,6 +93,10 @@ select 1;
 -- The database's clock, in Unix seconds.
 select extract(epoch from clock_timestamp())::float8;
 
+-- name: newest_entry
+-- The instant of the newest entry of the trail, in Unix seconds; null before there is one.
+select extract(epoch from max(at))::float8 from base.trail;
+
 -- name: durability
 -- The settings that decide whether an acknowledged commit can be lost.
 select current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes,

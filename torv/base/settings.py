@@ -30,6 +30,7 @@ class Settings:
     body_limit: int = _setting(1_048_576, "Largest request body in bytes.")
     language: str = _setting("da", "Language of texts where the reader has not chosen one: da or en.")
     log_level: str = _setting("info", "Least serious level that is logged: debug, info, warning or error.")
+    trust_clock: bool = _setting(False, "Whether to start although the trail has entries later than the clock.")
     private_modules: bool = _setting(False, "Whether modules may stand on private or loopback addresses.")
 
     @property

@@ -6,16 +6,21 @@ the batcher: many requests share one commit, and each waits for it before its an
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from structlog import get_logger
+
 from torv.base import clock, metrics
 from torv.base.access import Access
-from torv.base.db import Database, Line, Tx, write_notes
-from torv.base.errors import TorvError, TrailUnavailable
+from torv.base.db import Database, Line, Tx, sql, write_notes
+from torv.base.errors import ClockSetBack, TorvError, TrailUnavailable
 from torv.base.ids import new_id
+
+log = get_logger("torv.trail")
 
 ROOM = 4_000  #: entries that may wait in one process; one more is refused
 BATCH = 500  #: entries written in one statement
@@ -44,10 +49,14 @@ class Entry:
 
 
 def entry_of(access: Access, kind: str, subjects: Sequence[UUID] = (), **more: Any) -> Entry:
-    """The entry of something done under a permit."""
+    """The entry of something done under a permit; what the emergency list alone permitted says so."""
+    if access.is_emergency:
+        more = {"result": "emergency", **more}
+        metrics.emergency_accesses.inc()
+        log.warning("emergency_access", agreement=str(access.agreement_id), grant=access.grant_id)
     return Entry(
         kind=kind, operation=f"{access.service}.{access.operation}", subjects=subjects, request_id=access.request_id,
-        user_id=access.caller.user_id, release_id=access.caller.release_id, agreement_id=access.agreement_id,
+        user_id=access.caller.person, release_id=access.caller.release_id, agreement_id=access.agreement_id,
         grant_id=access.grant_id, category=access.category, purpose=access.purpose, **more,
     )  # fmt: skip
 
@@ -57,6 +66,21 @@ def note(tx: Tx, access: Access, kind: str, subjects: Sequence[UUID] = (), **mor
     tx.notes.append(entry_of(access, kind, subjects, **more))
 
 
+async def check_clock(dsn: str) -> None:
+    """Raises ClockSetBack where the trail has entries later than now: what had expired then would be in force again.
+
+    Asked at every start; while a process runs, `clock` sees to it.
+    """
+    database = await Database.open(dsn, 1)
+    try:
+        async with database.reading() as tx:
+            newest = await tx.value(sql.newest_entry)
+    finally:
+        await database.close()
+    if newest is not None and newest - clock.seconds() > clock.SLACK:
+        raise ClockSetBack(seconds=int(newest - clock.seconds()))
+
+
 class Trail:
     """The batcher of one process: flushed as soon as its connection is free, bounded, awaited."""
 
@@ -64,36 +88,65 @@ class Trail:
         self._database = database
         self._waiting: list[tuple[list[Entry], asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
+        self._began: float | None = None  # when the batch that is being written was sent
+        self._is_open = False  # the batcher has its connection
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it is known that an entry given now would not be durable in time."""
+        return not self._is_open or self._is_late
+
+    @property
+    def _is_late(self) -> bool:
+        return self._began is not None and clock.ticks() - self._began > PATIENCE
 
     async def write(self, entries: list[Entry]) -> None:
         """Return when the entries are durable. Raises TrailUnavailable if they are not within two seconds.
 
         The entries are written even if the caller is cancelled meanwhile: a client that hangs up leaves a trace.
         """
-        if sum(len(batch) for batch, _ in self._waiting) + len(entries) > ROOM:
-            raise TrailUnavailable
-        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((entries, durable))
-        self._wake.set()
+        if self._is_late:
+            raise TrailUnavailable  # those before have waited long enough for all
+        durable = self._enqueue(entries)
         try:
             async with asyncio.timeout(PATIENCE):
                 await asyncio.shield(durable)
         except TimeoutError:
             raise TrailUnavailable from None
 
+    async def write_if_it_can(self, entries: list[Entry]) -> None:
+        """The same for entries that no data waits for: a trail that is stuck gets them, and nobody waits."""
+        with suppress(TrailUnavailable):
+            if self.is_stuck:
+                self._enqueue(entries)
+            else:
+                await self.write(entries)
+
+    def _enqueue(self, entries: list[Entry]) -> asyncio.Future[None]:
+        if sum(len(batch) for batch, _ in self._waiting) + len(entries) > ROOM:
+            raise TrailUnavailable
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entries, durable))
+        self._wake.set()
+        return durable
+
     def check(self) -> None:
-        """Raises TrailUnavailable when the batcher is full."""
-        if len(self._waiting) >= ROOM:
+        """Raises TrailUnavailable when the batcher is full, late, or without its connection."""
+        if self.is_stuck or sum(len(batch) for batch, _ in self._waiting) >= ROOM:
             raise TrailUnavailable
 
     async def run(self) -> None:
         """Write until cancelled; a lost connection is opened again by whoever repeats this step."""
         async with self._database.line() as line:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                while self._waiting:
-                    await self._flush(line, self._take())
+            self._is_open = True
+            try:
+                while True:
+                    while self._waiting:
+                        await self._flush(line, self._take())
+                    await self._wake.wait()
+                    self._wake.clear()
+            finally:
+                self._is_open, self._began = False, None
 
     def _take(self) -> list[tuple[list[Entry], asyncio.Future[None]]]:
         taken, size = 0, 0
@@ -106,8 +159,10 @@ class Trail:
 
     async def _flush(self, line: Line, batch: list[tuple[list[Entry], asyncio.Future[None]]]) -> None:
         entries = [entry for part, _ in batch for entry in part]
+        self._began = clock.ticks()
         try:
             await write_notes(line, entries)
+            self._began = None
         except (TorvError, asyncio.CancelledError):
             for _, durable in batch:
                 if not durable.done():

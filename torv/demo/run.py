@@ -25,7 +25,7 @@ async def show(settings: Settings, *, fresh: bool) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     with console.status("Starter") as status:
-        async with set_stage(settings, folder, citizens=CITIZENS, report=lambda text: status.update(text)) as stage:
+        async with set_stage(settings, folder, citizens=CITIZENS, report=status.update, whole=True) as stage:
             status.stop()
             _welcome(stage)
             await stopped.wait()

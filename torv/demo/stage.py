@@ -17,7 +17,7 @@ from torv.base.errors import AlreadyExists
 from torv.base.processes import Program, Supervisor
 from torv.base.server import listen
 from torv.base.settings import Settings
-from torv.demo import town
+from torv.demo import market, town
 from torv.demo.office import NAMES, PASSWORDS, Office
 from torv.demo.town import Town
 from torv.interfaces.cpr import write_extract
@@ -41,8 +41,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def set_stage(settings: Settings, folder: Path, *, citizens: int, report: Report) -> AsyncIterator[Stage]:
-    """Start everything in `folder`; when the block ends, stop all that was started and nothing else."""
+async def set_stage(
+    settings: Settings, folder: Path, *, citizens: int, report: Report, whole: bool = False
+) -> AsyncIterator[Stage]:
+    """Start everything in `folder`; when the block ends, stop all that was started and nothing else.
+
+    `whole`: with the partners and agreements too that are only there to be looked at.
+    """
     programs = {name: _module_program(name) for name in PROVIDERS}
     sockets = _listen(settings)
     if settings.port == 0:
@@ -59,7 +64,7 @@ async def set_stage(settings: Settings, folder: Path, *, citizens: int, report: 
             await _start_torv(supervisor, settings, dsn, sockets["api"])
             urls = {name: "http://{}:{}".format(*sockets[name].getsockname()[:2]) for name in PROVIDERS}
             report("Opretter kommunen")
-            known = await _town(settings, dsn, folder, urls, citizens)
+            known = await _town(settings, dsn, folder, urls, citizens, whole=whole)
             report("Starter modulerne")
             await _start_modules(supervisor, settings, folder, known, programs, sockets, urls)
             yield Stage(settings=settings, dsn=dsn, folder=folder, supervisor=supervisor, town=known, urls=urls)
@@ -110,7 +115,9 @@ async def _start_torv(supervisor: Supervisor, settings: Settings, dsn: str, list
     await _answers(f"{settings.issuer}/health/ready")
 
 
-async def _town(settings: Settings, dsn: str, folder: Path, urls: dict[str, str], citizens: int) -> Town:
+async def _town(
+    settings: Settings, dsn: str, folder: Path, urls: dict[str, str], citizens: int, *, whole: bool
+) -> Town:
     file = folder / "town.json"
     if file.exists():
         return town.load(file)
@@ -122,6 +129,8 @@ async def _town(settings: Settings, dsn: str, folder: Path, urls: dict[str, str]
     await operating.take_in_cpr(dsn, extract, lambda *_: None)
     async with Office(settings.issuer) as office:
         known = await town.build_town(office, folder, urls)
+        if whole:
+            await market.build_market(office, folder, known)
     town.save(known, file)
     return known
 

@@ -2,16 +2,19 @@
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+from torv.base import clock
 from torv.demo.office import BO, PASSWORDS, Office, Refused
-from torv_sdk.keys import make_key, read_key, sign_agreement, thumbprint
+from torv.demo.terms import add_terms
+from torv.ecosystem.agreements import Line, Parties, Why, agreement_about
+from torv_sdk.keys import fingerprint, make_key, prove_key, read_key, sign_agreement, thumbprint
 
 MUNICIPALITY = ("50708047", "Fjordby Kommune")
 CITY = "Fjordby"
+CLAUSES = sha256("Fjordby Kommune: standardvilkår for databehandling, 2026".encode()).hexdigest()
 NOWHERE = "http://127.0.0.1:9"  #: address of a program that only calls: nothing is ever sent there
 
 
@@ -22,22 +25,25 @@ class Part:
     cvr: str
     partner: str
     module: str
-    grants: tuple[tuple[str, tuple[str, ...], tuple[str, ...], str], ...]  #: service, operations, categories, purpose
+    why: Why
+    lines: tuple[Line, ...]
 
 
+_HELP = Why(activity="hjaelp-og-stoette", legal_basis=["SEL §83"], text="Notater om borgere, der får hjælp")
+_OVERVIEW = Why(activity="overblik", legal_basis=["SEL §83"], text="Overblik for medarbejdere, der hjælper borgere")
 _PROVIDER = (
-    ("records", ("write", "read", "follow"), ("notes",), "SEL §83: notater om borgere, der får hjælp"),
-    ("notes", ("provide", "export"), ("notes",), "SEL §83: notater om borgere, der får hjælp"),
+    Line(service="records", operations=["write", "read", "follow"], categories=["notes"]),
+    Line(service="notes", operations=["provide", "export"], categories=["notes"]),
 )
-_CALLER = (("notes", ("write_note", "list_notes"), ("notes",), "SEL §83: overblik for medarbejdere"),)
-_READER = (("persons", ("read",), ("person",), "SEL §83: overblik for medarbejdere"),)
+_CALLER = (Line(service="notes", operations=["write_note", "list_notes"], categories=["notes"]),)
+_READER = (Line(service="persons", operations=["read"], categories=["person"]),)
 
 #: two competitors who provide notes, and two programs that use them
 PARTS = (
-    Part(cvr="48839355", partner="Nordlys Omsorg ApS", module="nordnote", grants=_PROVIDER),
-    Part(cvr="58351253", partner="Kvik Systemer A/S", module="kviknote", grants=_PROVIDER),
-    Part(cvr="33174640", partner="Borgerblik ApS", module="borgerblik", grants=_CALLER + _READER),
-    Part(cvr="43195026", partner="Tværs IT ApS", module="tvaers", grants=_CALLER),
+    Part(cvr="48839355", partner="Nordlys Omsorg ApS", module="nordnote", why=_HELP, lines=_PROVIDER),
+    Part(cvr="58351253", partner="Kvik Systemer A/S", module="kviknote", why=_HELP, lines=_PROVIDER),
+    Part(cvr="33174640", partner="Borgerblik ApS", module="borgerblik", why=_OVERVIEW, lines=_CALLER + _READER),
+    Part(cvr="43195026", partner="Tværs IT ApS", module="tvaers", why=_OVERVIEW, lines=_CALLER),
 )
 
 
@@ -55,7 +61,7 @@ async def build_town(office: Office, folder: Path, urls: dict[str, str]) -> Town
     await office.post("/api/v1/partners", {"cvr": MUNICIPALITY[0], "name": MUNICIPALITY[1], "kind": "municipality"})
     releases, agreements = {}, {}
     for part in PARTS:
-        releases[part.module] = await _enter_partner(office, part, folder, urls.get(part.module, NOWHERE))
+        releases[part.module] = await enter_partner(office, part, folder, urls.get(part.module, NOWHERE))
         agreements[part.module] = await _agree(office, part, folder)
     await office.post("/api/v1/bindings", {"capability": "notes", "release_id": releases["nordnote"]})
     return Town(releases=releases, agreements=agreements, persons=await _citizens(office))
@@ -77,9 +83,10 @@ def key_file(folder: Path, name: str) -> Path:
     return folder / f"{name}.pem"
 
 
-async def _enter_partner(office: Office, part: Part, folder: Path, url: str) -> str:
+async def enter_partner(office: Office, part: Part, folder: Path, url: str) -> str:
+    """Register a partner with its key, and its program; gives the id of the program's release."""
     partner = await office.post("/api/v1/partners", {"cvr": part.cvr, "name": part.partner})
-    await office.post(f"/api/v1/partners/{partner['id']}/keys", {"jwk": _new_key(folder, f"{part.module}-partner")})
+    await _enrol_key(office, partner["id"], folder, f"{part.module}-partner")
     module = await office.post("/api/v1/modules", {"partner_id": partner["id"], "name": part.module})
     release = await office.post(
         f"/api/v1/modules/{module['id']}/releases",
@@ -88,37 +95,46 @@ async def _enter_partner(office: Office, part: Part, folder: Path, url: str) -> 
     return str(release["id"])
 
 
+async def _enrol_key(office: Office, partner_id: str, folder: Path, name: str) -> None:
+    """A code from the municipality, the key from the partner, and the fingerprint as the partner reads it aloud."""
+    code = (await office.post(f"/api/v1/partners/{partner_id}/codes"))["code"]
+    jwk, key = _new_key(folder, name), read_key(key_file(folder, name))
+    sent = {"code": code, "jwk": jwk, "proof": prove_key(key, code)}
+    taken = await office.post("/api/v1/partners/enrolments", sent)
+    place = f"/api/v1/partners/{partner_id}/keys/{taken['kid']}/confirmation"
+    await office.post(place, {"fingerprint": fingerprint(key)})
+
+
 async def _agree(office: Office, part: Part, folder: Path) -> str:
     """Propose, let the partner sign, and let two users confirm."""
-    content = _content(part)
-    proposed = await office.post("/api/v1/agreements", content)
-    signature = sign_agreement(content, key=read_key(key_file(folder, f"{part.module}-partner")), signer=part.cvr)
-    place = f"/api/v1/agreements/{proposed['id']}"
-    await office.post(f"{place}/signatures", {"jws": signature})
-    for user, password in PASSWORDS.items():
-        agreement = await office.post(f"{place}/confirmations", {"password": password}, user=user)
+    content = add_terms(content_of(part), part.module, clock.today())
+    await office.post("/api/v1/agreements", content)
+    agreement = await sign_by_all(office, content, folder, part)
     if agreement["state"] != "active":
         raise Refused(f"the agreement with {part.partner} is {agreement['state']} after {BO} confirmed")
-    return str(proposed["id"])
+    return str(agreement["id"])
 
 
-def _content(part: Part) -> dict[str, Any]:
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return {
-        "format": "torv-agreement/1",
-        "id": str(uuid4()),
-        "title": f"{part.partner}: {part.module}",
-        "municipality": MUNICIPALITY[0],
-        "partner": part.cvr,
-        "validity": {"not_before": today.isoformat(), "not_after": (today + timedelta(days=730)).isoformat()},
-        "grants": [
-            {
-                "id": f"{number}-{service}", "module": part.module, "service": service, "major": 1,
-                "operations": list(operations), "categories": list(categories), "purpose": purpose,
-            }
-            for number, (service, operations, categories, purpose) in enumerate(part.grants, 1)
-        ],
-    }  # fmt: skip
+async def sign_by_all(office: Office, content: dict[str, Any], folder: Path, part: Part) -> dict[str, Any]:
+    """Let the partner sign what was proposed, and two users confirm it; gives the agreement as it stands then."""
+    await sign_by_partner(office, content, folder, part)
+    agreement: dict[str, Any] = {}
+    for user, password in PASSWORDS.items():
+        place = f"/api/v1/agreements/{content['id']}/confirmations"
+        agreement = await office.post(place, {"password": password}, user=user)
+    return agreement
+
+
+async def sign_by_partner(office: Office, content: dict[str, Any], folder: Path, part: Part) -> None:
+    """A signature as the partner makes it on its own machine."""
+    signature = sign_agreement(content, key=read_key(key_file(folder, f"{part.module}-partner")), signer=part.cvr)
+    await office.post(f"/api/v1/agreements/{content['id']}/signatures", {"jws": signature})
+
+
+def content_of(part: Part) -> dict[str, Any]:
+    """An agreement about a partner's program, as the template has it."""
+    parties = Parties(municipality=MUNICIPALITY[0], partner=part.cvr, partner_name=part.partner, clauses=CLAUSES)
+    return agreement_about(parties, part.module, part.why, part.lines, begins=clock.today())
 
 
 def _new_key(folder: Path, name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from torv.base import clock
 from torv.base.access import Demand
 from torv.base.errors import NotIdentified, TokenExpired, TooManyFailures, TorvError, WrongPassword
 from torv.base.http import Answer, Call, Routes, refuse_cross_site, session_cookie
+from torv.base.pages import LARGEST_SIZE
 from torv.ecosystem.modules import list_bindings
 from torv.ecosystem.moves import MoveState, MoveView, last_move
 from torv.kernel.identity import UserLocked, open_session, sign_out
@@ -30,7 +31,8 @@ async def show_overview(call: Call) -> Answer:
     """Who provides each capability, and the last move."""
     demand = Demand(service="moves", operation="read", category="move")
     permit = call.engine.decider.decide(call.access.caller, demand, call.request_id)
-    bindings, move = await list_bindings(call.tx, call.access), await last_move(call.tx, permit)
+    bindings = await list_bindings(call.tx, call.access, wanted=call.page(LARGEST_SIZE, None))
+    move = await last_move(call.tx, permit)
     return render(
         call.request, "overview.html", reader=call.access.caller.name, bindings=bindings, move=move,
         remaining=remaining_states(move) if move else [], now=clock.now(),

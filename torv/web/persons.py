@@ -5,9 +5,11 @@ from datetime import date
 from uuid import UUID
 
 from torv.base import clock
-from torv.base.errors import CprInvalid, InvalidInput, NotFound, TorvError
+from torv.base.access import Demand
+from torv.base.errors import CprInvalid, Denied, InvalidInput, NotFound, TorvError
 from torv.base.http import Answer, Call, Routes
 from torv.base.trail import note
+from torv.ecosystem.audit import Look, list_looks
 from torv.kernel.persons import (
     Person,
     Search,
@@ -25,6 +27,7 @@ from torv.web.rendering import language_of, render
 routes = Routes("/persons", "persons")
 
 SHOWN = 50  #: rows on the page; whoever wants more asks more precisely
+LOOKS = Demand(service="audit", operation="read_looks", category="trail")
 
 
 @routes.reads("", "search", "person", include_in_schema=False)
@@ -68,6 +71,22 @@ async def show_cpr(call: Call, person_id: UUID) -> Answer:
     return await _citizen_page(call, person_id, shows_cpr=True)
 
 
+@routes.reads("/{person_id}/looks", "read", "person", include_in_schema=False)
+async def show_looks(call: Call, person_id: UUID) -> Answer:
+    """The same citizen with who has seen what about them, and why: by day, the newest first."""
+    permit = call.engine.decider.decide(call.access.caller, LOOKS, call.request_id)
+    looks = await list_looks(call.tx, permit, person_id, wanted=call.page(SHOWN, None))
+    return await _citizen_page(call, person_id, shows_cpr=False, looks=looks)
+
+
+def _may_see_looks(call: Call) -> bool:
+    try:
+        call.engine.decider.decide(call.access.caller, LOOKS, call.request_id)
+    except Denied:
+        return False
+    return True
+
+
 def _search(who: str, address: str) -> Search:
     """What somebody wrote, as a search. Raises InvalidInput for a day that never was."""
     day = re.fullmatch(r"([0-9]{1,2})[./-]([0-9]{1,2})[./-]([0-9]{4})", who)
@@ -95,12 +114,13 @@ def _search_page(
     )  # fmt: skip
 
 
-async def _citizen_page(call: Call, person_id: UUID, *, shows_cpr: bool) -> Answer:
+async def _citizen_page(call: Call, person_id: UUID, *, shows_cpr: bool, looks: list[Look] | None = None) -> Answer:
     person = await read_person(call.tx, call.access, person_id)
     relations = await read_relations(call.tx, call.access, person.id, valid_at=None, known_at=None)
     is_alive = person.birth_date is not None and person.status != "dead"
     age = age_on(person.birth_date, clock.today()) if is_alive and person.birth_date else None
     return render(
         call.request, "person.html", reader=call.access.caller.name, person=person, relations=relations, age=age,
-        shows_cpr=shows_cpr,
+        shows_cpr=shows_cpr, may_see_looks=_may_see_looks(call), looks=None if looks is None else looks[:SHOWN],
+        more=looks is not None and len(looks) > SHOWN,
     )  # fmt: skip

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from babel.dates import format_date, format_datetime, get_timezone
+from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -74,6 +76,8 @@ def make_environment(language: str) -> Environment:
         day, "d. MMMM y" if locale == SOURCE_LANGUAGE else "d MMMM y", locale
     )
     made.filters["initials"] = initials
+    made.filters["listed"] = lambda words: format_list([str(word) for word in words], locale=locale)
+    made.filters["number"] = lambda value: format_decimal(value, locale=locale)
     return made
 
 

@@ -32,9 +32,9 @@ from uuid import UUID
 from torv.base.access import Access, Caller, CallerKind
 from torv.base.db import Database
 from torv.base.ids import new_id
-from torv.interfaces.cpr import checking, import_extract
+from torv.interfaces.cpr import checking, import_extract, parts
 
-checking.PART_SIZE = 10_000
+checking.PART_SIZE, parts.LARGE = 10_000, int(sys.argv[3])
 
 async def main():
     operator = Caller(kind=CallerKind.OPERATOR, id=UUID(int=0), name="operator")
@@ -70,6 +70,10 @@ async def bring_in(database: Database, access: Access, path: Path) -> Imported:
 async def number_of(outsider: asyncpg.Connection, table: str) -> int:
     count: int = await outsider.fetchval(f"select count(*) from {table}")
     return count
+
+
+def own_children() -> str:
+    return Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text()
 
 
 def numbers_in(path: Path) -> set[str]:
@@ -156,15 +160,17 @@ async def test_an_import_that_is_broken_off_goes_on_where_it_was(
     assert await number_of(outsider, "persons.persons") == 300
 
 
+@pytest.mark.parametrize("large", [10**9, 0], ids=["one process", "another process reads"])
 async def test_an_import_that_is_killed_leaves_whole_parts_and_can_be_finished(
     database: Database, access: Access, tmp_path: Path, dsn_of_empty_database: str, outsider: asyncpg.Connection,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, large: int,
 ) -> None:  # fmt: skip
     path = tmp_path / "many.txt"
     write_extract(path, persons=1_500, seed=12)
     running = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", IMPORT_ALONE, dsn_of_empty_database, str(path), env={**os.environ, "PYTHONPATH": "."}
-    )
+        sys.executable, "-c", IMPORT_ALONE, dsn_of_empty_database, str(path), str(large),
+        env={**os.environ, "PYTHONPATH": "."},
+    )  # fmt: skip
     while await number_of(outsider, "cpr.parts") < 4:
         assert running.returncode is None
         await asyncio.sleep(0.01)
@@ -179,6 +185,55 @@ async def test_an_import_that_is_killed_leaves_whole_parts_and_can_be_finished(
     assert 0 < kept < 1_500
     monkeypatch.setattr("torv.interfaces.cpr.checking.PART_SIZE", 600_000)  # a later version may cut otherwise
     assert (await bring_in(database, access, path)).added == 1_500
+
+
+@pytest.fixture
+def reads_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is large enough for a process of its own that reads it."""
+    monkeypatch.setattr("torv.interfaces.cpr.parts.LARGE", 0)
+
+
+@pytest.mark.usefixtures("small_parts", "reads_apart")
+async def test_another_process_that_reads_makes_no_difference(
+    database: Database, access: Access, made_up: Path, outsider: asyncpg.Connection
+) -> None:
+    done = await bring_in(database, access, made_up)
+    assert (done.persons, done.added, done.unknown) == (300, 300, {})
+    parts = await number_of(outsider, "cpr.parts")
+    assert await outsider.fetchval("select count(*) from base.trail where operation = 'persons.import'") == parts > 5
+    assert (await bring_in(database, access, made_up)).is_new is False
+
+
+@pytest.mark.usefixtures("small_parts", "reads_apart")
+async def test_another_process_notices_too_that_somebody_touches_the_file(
+    database: Database, access: Access, tmp_path: Path, outsider: asyncpg.Connection
+) -> None:
+    path = tmp_path / "many.txt"
+    write_extract(path, persons=3_000, seed=12)  # more than may wait between the processes
+
+    def touch(stage: Stage, done: int, _: int) -> None:
+        if stage is Stage.IMPORT and done == 2:
+            path.touch()
+
+    with pytest.raises(CprFileChanged):
+        await import_extract(database, access, path, touch)
+    assert await outsider.fetchval("select finished_at from cpr.files") is None
+    assert await number_of(outsider, "persons.persons") < 3_000
+
+
+@pytest.mark.usefixtures("small_parts", "reads_apart")
+async def test_the_process_that_reads_ends_with_the_import(database: Database, access: Access, tmp_path: Path) -> None:
+    path = tmp_path / "many.txt"
+    write_extract(path, persons=3_000, seed=12)
+
+    def break_off(stage: Stage, done: int, _: int) -> None:
+        if stage is Stage.IMPORT and done == 2:
+            raise BrokenOff
+
+    before = own_children()
+    with pytest.raises(BrokenOff):
+        await import_extract(database, access, path, break_off)
+    assert own_children() == before
 
 
 async def test_two_who_import_the_same_file_import_it_once(

@@ -8,12 +8,13 @@ import pytest
 
 from torv.interfaces.cpr.checking import check_file
 from torv.interfaces.cpr.layouts import layouts
+from torv.interfaces.cpr.parts import read_persons
 from torv.interfaces.cpr.reading import read_person
-from torv.interfaces.cpr.service import read_persons
 from torv.kernel.persons import (
     Address,
     CivilStatus,
     CivilStatusCode,
+    ContactAddress,
     Fact,
     FactKind,
     ImportedPerson,
@@ -64,6 +65,13 @@ def test_at_most_one_fact_of_a_kind_holds_on_a_day(people: People) -> None:
         assert all(
             fact.valid_from is None or fact.valid_to is None or fact.valid_from < fact.valid_to for fact in person.facts
         )
+
+
+def test_somebody_whose_letters_go_elsewhere(people: People) -> None:
+    [contact] = facts(people["0709614738"], FactKind.CONTACT_ADDRESS)
+    assert isinstance(contact.value, ContactAddress)
+    assert len(contact.value.lines) == 5
+    assert contact.value.lines[0].startswith("Kontaktadresse Linje 1")
 
 
 def test_somebody_who_has_moved_between_countries(people: People) -> None:

@@ -15,6 +15,7 @@ from tests.served import Api, Reply
 from torv.base import clock
 from torv.base.ids import new_id
 from torv.kernel.identity import ADMINISTRATOR
+from torv.kernel.identity.known import TRUST
 
 BASE = "/api/v1/identity"
 READER = {
@@ -216,7 +217,39 @@ async def test_a_session_ends_by_itself(
     younger = age.replace("31 ", "29 ").replace("601 ", "599 ")
     for old, status in ((younger, 200), (age, 401)):
         await outsider.execute(f"update identity.sessions set {column} = clock_timestamp() - interval '{old}'")
+        await asyncio.sleep(TRUST)
         assert (await api.get(f"{BASE}/me/sessions", **me)).status == status
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "code"),
+    [("update identity.sessions set ended_at = clock_timestamp()", (401, "not_identified")),
+     ("update identity.users set locked_at = clock_timestamp()", (401, "not_identified")),
+     ("update identity.assignments set ended_at = clock_timestamp()", (403, "denied"))],
+)  # fmt: skip
+async def test_what_another_process_ends_stops_within_a_second(
+    api: Api, cast: Cast, clara: Any, outsider: asyncpg.Connection, elsewhere: str, code: tuple[int, str]
+) -> None:
+    await give(api, clara, (await new_role(api))["id"])
+    me, alma = await as_clara(api), f"/api/v1/persons/{cast.alma.id}"
+    assert (await api.get(alma, **me)).status == 200
+    await outsider.execute(elsewhere)
+    await asyncio.sleep(TRUST)
+    assert (await api.get(alma, **me)).code == code
+
+
+async def test_many_requests_in_a_second_ask_the_database_once(
+    api: Api, cast: Cast, clara: Any, outsider: asyncpg.Connection
+) -> None:
+    me = await as_clara(api)
+    assert (await api.get(f"{BASE}/me/sessions", **me)).status == 200
+    await outsider.execute("update identity.sessions set seen_at = clock_timestamp() - interval '2 minutes'")
+    assert (await api.get(f"{BASE}/me/sessions", **me)).status == 200
+    aged = "select count(*) from identity.sessions where seen_at < clock_timestamp() - interval '1 minute'"
+    assert await outsider.fetchval(aged) > 0  # whoever asks notes that the session is in use
+    await asyncio.sleep(TRUST)
+    assert (await api.get(f"{BASE}/me/sessions", **me)).status == 200
+    assert await outsider.fetchval(f"{aged} and user_id = '{clara['id']}'") == 0
 
 
 async def test_signing_in_again_in_a_browser_ends_the_session_before(api: Api, clara: Any) -> None:

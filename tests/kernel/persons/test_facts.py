@@ -1,12 +1,18 @@
 """Facts in time: learning against a second, simpler computation that keeps one value for every day."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torv.kernel.persons import Fact, FactKind, Name, Protection
+from tests.cast import permit
+from torv.base import clock
+from torv.base.access import Caller, CallerKind
+from torv.base.ids import new_id
+from torv.kernel.persons import ContactAddress, Fact, FactKind, KnownFact, Name, Person, Protection
 from torv.kernel.persons.facts import facts_on, learn, plain_value, read_value, snapshot
+from torv.kernel.persons.rules import visible_facts
 
 FIRST = date(2026, 1, 1)
 DAYS = 30
@@ -68,3 +74,27 @@ def test_a_snapshot_knows_the_next_day_on_which_something_changes() -> None:
     before, within = snapshot(known, date(2026, 2, 1)), snapshot(known, date(2026, 3, 1))
     assert (before.hides_address, before.refresh_on) == (False, date(2026, 3, 1))
     assert (within.hides_address, within.refresh_on) == (True, date(2026, 5, 1))
+
+
+def test_a_contact_address_is_hidden_where_the_address_is() -> None:
+    value = ContactAddress(lines=("Sygehuset", "6200 Fjordby"))
+    assert read_value(FactKind.CONTACT_ADDRESS, plain_value(value)) == value
+    person = Person(
+        id=new_id(), version=1, cpr=None, sex=None, birth_date=None, given_names="Alma", family_name="Holm",
+        address=None, has_protected_address=True, has_protected_name=False, civil_status=None, status=None,
+        known_at=clock.now(),
+    )  # fmt: skip
+    known = KnownFact(
+        kind=FactKind.CONTACT_ADDRESS,
+        value=value,
+        valid_from=None,
+        valid_to=None,
+        known_from=clock.now(),
+        known_to=None,
+    )
+    reader = Caller(kind=CallerKind.USER, id=new_id(), name="Anna Holm")
+    assert visible_facts([known], person, permit(reader, "persons.read", ("person",))) == []
+    assert visible_facts([known], person, permit(reader, "persons.read", ("person.protected_address",))) == [known]
+    assert visible_facts([known], replace(person, has_protected_address=False), permit(reader, "persons.read")) == [
+        known
+    ]

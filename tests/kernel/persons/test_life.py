@@ -1,10 +1,12 @@
 """What happens to a person: moving, dying, a new number, being registered twice; and what was known when."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
+import asyncpg
 import pytest
 
-from tests.cast import BJORN_CPR, Cast
+from tests.cast import ANNA, BJORN_CPR, Cast
+from tests.served import Api
 from torv.base import clock
 from torv.base.db import Database
 from torv.base.errors import CprAlreadyKnown, NotFound, VersionMismatch
@@ -27,6 +29,7 @@ from torv.kernel.persons import (
     merge_persons,
     read_facts,
     read_person,
+    read_person_at,
     read_relations,
     record_fact,
     refresh_snapshots,
@@ -50,6 +53,50 @@ async def test_yesterdays_address_is_still_known_and_what_we_thought_too(databas
         thought = await read_facts(tx, access, cast.bjorn.id, valid_at=today, known_at=before)
     assert addresses(last_month) == addresses(thought) == ["Skolebakken 12, 6200 Fjordby"]
     assert addresses(now) == ["Ærøgade 1, 6200 Fjordby"]
+
+
+async def test_a_person_is_read_as_of_a_day_and_as_known_at_an_instant(database: Database, cast: Cast) -> None:
+    access, today = cast.user("persons.change", *ALL), clock.today()
+    before = clock.now()
+    async with database.transaction() as tx:
+        change = PersonChange(address="Ærøgade 1, 6200 Fjordby", valid_from=today - timedelta(days=10))
+        await change_person(tx, access, cast.bjorn.id, expected=1, change=change)
+        marriage = PersonChange(family_name="Krogh", valid_from=today + timedelta(days=5))
+        await change_person(tx, access, cast.bjorn.id, expected=2, change=marriage)
+
+    async def seen(valid_at: date | None, known_at: datetime | None) -> tuple[str | None, str | None]:
+        async with database.reading() as tx:
+            person = await read_person_at(tx, access, cast.bjorn.id, valid_at=valid_at, known_at=known_at)
+            assert [each.subjects for each in tx.notes] == [[cast.bjorn.id]]
+        return person.family_name, person.address
+
+    old, new = "Skolebakken 12, 6200 Fjordby", "Ærøgade 1, 6200 Fjordby"
+    assert await seen(None, None) == ("Aagaard", new)
+    assert await seen(today - timedelta(days=30), None) == ("Aagaard", old)
+    assert await seen(today + timedelta(days=9), None) == ("Krogh", new)
+    assert await seen(None, before) == await seen(today + timedelta(days=9), before) == ("Aagaard", old)
+    with pytest.raises(NotFound):
+        await seen(None, before - timedelta(days=10_000))
+
+
+async def test_todays_protection_hides_how_a_person_was(database: Database, cast: Cast) -> None:
+    async with database.transaction() as tx:
+        hidden = PersonChange(has_protected_address=True, has_protected_name=True)
+        await change_person(tx, cast.user("persons.change", *ALL), cast.bjorn.id, expected=1, change=hidden)
+    yesterday = clock.today() - timedelta(days=1)
+    async with database.reading() as tx:
+        then = await read_person_at(
+            tx, cast.user("persons.read", "person"), cast.bjorn.id, valid_at=yesterday, known_at=None
+        )
+    assert (then.given_names, then.family_name, then.address, then.cpr) == (None, None, None, None)
+    assert then.has_protected_address
+    assert then.has_protected_name
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-01-01T00:00:00", "x"])
+async def test_no_instant_breaks_reading(shared_api: Api, cast: Cast, at: str) -> None:
+    reply = await shared_api.get(f"/api/v1/persons/{cast.alma.id}?known_at={at}", by=ANNA)
+    assert reply.status in {200, 404, 422}
 
 
 async def test_todays_protection_hides_yesterdays_address(database: Database, cast: Cast) -> None:
@@ -175,3 +222,24 @@ async def test_a_change_of_an_old_version_changes_nothing(database: Database, ca
 def addresses(facts: list[KnownFact]) -> list[str]:
     values = [fact.value for fact in facts]
     return [value.lines[0] for value in values if isinstance(value, Address)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into persons.facts (person_id, kind, value, source) values (gen_random_uuid(), 'name', '{}', 'hand')",
+        "insert into persons.numbers (cpr, person_id) values ('0101900000', gen_random_uuid())",
+        "insert into persons.relations (person_id, kind, name, source) values (gen_random_uuid(), 'spouse', 'x', '')",
+        "insert into persons.imports (person_id, source, digest) values (gen_random_uuid(), 'cpr', '')",
+    ],
+)
+async def test_nothing_is_said_of_nobody(outsider: asyncpg.Connection, statement: str) -> None:
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await outsider.execute(statement)
+
+
+@pytest.mark.parametrize("statement", ["delete from persons.persons", "truncate persons.persons cascade"])
+async def test_a_person_is_never_deleted(outsider: asyncpg.Connection, cast: Cast, statement: str) -> None:
+    with pytest.raises(asyncpg.PostgresError):
+        await outsider.execute(statement)
+    assert await outsider.fetchval("select count(*) from persons.persons where id = $1", cast.alma.id) == 1

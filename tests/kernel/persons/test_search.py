@@ -21,7 +21,7 @@ async def found(database: Database, cast: Cast, categories: Sequence[str], **wha
     access = cast.user("persons.search", *categories)
     async with database.reading() as tx:
         rows = await search_persons(tx, access, search=Search(**what), wanted=FIRST_PAGE)  # type: ignore[arg-type]
-    return [f"{each.given_names} {each.family_name}" for each in rows]
+    return [f"{each.person.given_names} {each.person.family_name}" for each in rows]
 
 
 async def register(database: Database, cast: Cast, *names: str, **more: object) -> None:

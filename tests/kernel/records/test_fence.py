@@ -1,6 +1,7 @@
 """The fence around who may write: a write that began before the flip counts, one that comes after it is late."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 from asyncpg import Connection
@@ -8,8 +9,9 @@ from asyncpg import Connection
 from tests.cast import ANNA, Cast
 from tests.served import Api
 from torv.base.db import Database
-from torv.base.errors import BindingMoved, Busy
-from torv.kernel.records import NewRecord, Record, hand_over, late_writes, write_record
+from torv.base.errors import BindingMoved, Busy, NotFound
+from torv.base.pages import Wanted
+from torv.kernel.records import NewRecord, Record, hand_over, late_writes, read_late_write, write_record
 
 HELLO = NewRecord(capability="notes", type="note", body={"text": "Hej"})
 
@@ -99,10 +101,40 @@ async def test_a_late_write_is_kept_shown_and_never_the_truth(api: Api, cast: Ca
 async def test_a_late_write_is_listed_without_its_content(database: Database, cast: Cast) -> None:
     async with database.transaction() as tx:
         await write_record(tx, cast.program("kviknote", "records.write", "notes"), new=HELLO, key="late")
+    wanted = Wanted(size=50, after=None, binding=b"")
     async with database.reading() as tx:
-        [late] = await late_writes(tx, "notes")
+        [late] = await late_writes(tx, cast.user("records.read_late"), capability="notes", wanted=wanted)
+        assert await late_writes(tx, cast.user("records.read_late"), capability="other", wanted=wanted) == []
+        assert len(tx.notes) == 2
     assert (late.release_id, late.idempotency_key) == (cast.releases["kviknote"], "late")
     assert not hasattr(late, "content")
+
+
+async def test_late_writes_come_by_pages_and_each_once(api: Api) -> None:
+    for number in range(5):
+        await api.post(api.RECORDS, api.note(), by="kviknote", Idempotency_Key=f"late {number}")
+    keys, path = [], f"{api.RECORDS}/late?limit=2"
+    while path:
+        page = (await api.get(path, by=ANNA)).json
+        keys += [each["idempotency_key"] for each in page["items"]]
+        path = f"{api.RECORDS}/late?limit=2&cursor={page['next']}" if page["next"] else ""
+    assert keys == [f"late {number}" for number in reversed(range(5))]
+
+
+async def test_what_came_too_late_can_be_read_by_whoever_may_and_is_logged(
+    api: Api, database: Database, cast: Cast, outsider: Connection
+) -> None:
+    await api.post(api.RECORDS, api.note("For sent"), by="kviknote", Idempotency_Key="late")
+    [late] = (await api.get(f"{api.RECORDS}/late", by=ANNA)).json["items"]
+    shown = (await api.get(f"{api.RECORDS}/late/{late['id']}", by=ANNA)).json
+    assert (shown["content"]["body"]["text"], shown["idempotency_key"]) == ("For sent", "late")
+    told = await outsider.fetchval(
+        "select subjects from base.trail where operation = 'records.read_late' and detail ? 'late_write'"
+    )
+    assert told == [cast.bjorn.id]
+    with pytest.raises(NotFound):
+        async with database.reading() as tx:
+            await read_late_write(tx, cast.user("records.read_late", "person"), UUID(late["id"]))
 
 
 async def test_the_epoch_comes_from_who_calls_and_not_from_what_is_said(api: Api) -> None:
@@ -126,5 +158,5 @@ async def test_nobody_writes_for_a_capability_that_nobody_provides(api: Api, out
     await outsider.execute("delete from records.holders")
     reply = await api.post(api.RECORDS, api.note(), by="nordnote", Idempotency_Key="1")
     assert reply.code == (409, "binding_moved")
-    [late] = (await api.get(f"{api.RECORDS}/late?capability=notes", by=ANNA)).json
+    [late] = (await api.get(f"{api.RECORDS}/late?capability=notes", by=ANNA)).json["items"]
     assert late["idempotency_key"] == "1"

@@ -1,33 +1,83 @@
 """Agreements: the signed object that is also the permission."""
 
 from torv.ecosystem.agreements.api import routes
-from torv.ecosystem.agreements.models import Agreement, State
-from torv.ecosystem.agreements.policy import Policy, compile_policy
+from torv.ecosystem.agreements.compiling import compile_policy
+from torv.ecosystem.agreements.content import Content
+from torv.ecosystem.agreements.drafting import Draft, findings_in, list_drafts
+from torv.ecosystem.agreements.errors import AgreementInvalid, AgreementStateWrong
+from torv.ecosystem.agreements.exchange import export_agreement, import_agreement
+from torv.ecosystem.agreements.files import LaterStatement, Verification, read_file, verify_file
+from torv.ecosystem.agreements.findings import Finding, Level
+from torv.ecosystem.agreements.life import begin_exit_of_module, happen
+from torv.ecosystem.agreements.loading import Loaded, load_policy
+from torv.ecosystem.agreements.models import Agreement, EventKind, Listed, Reminder, ReminderKind, State
+from torv.ecosystem.agreements.policy import Policy
+from torv.ecosystem.agreements.quotas import Quotas, forget_quotas
 from torv.ecosystem.agreements.service import (
-    begin_exit,
-    begin_exit_of_module,
+    STATES_DA,
     confirm,
-    load_policy,
+    list_agreements,
     propose_agreement,
     read_agreement,
-    resume,
     sign_by_partner,
-    suspend,
+)
+from torv.ecosystem.agreements.signatories import Signatory, signatories_of
+from torv.ecosystem.agreements.storing import Happened, events_of
+from torv.ecosystem.agreements.templates import (
+    Line,
+    Parties,
+    Why,
+    agreement_about,
+    module_that_keeps_records,
+    module_that_reads_persons,
+    sub_supplier,
 )
 
 __all__ = [
+    "STATES_DA",
     "Agreement",
+    "AgreementInvalid",
+    "AgreementStateWrong",
+    "Content",
+    "Draft",
+    "EventKind",
+    "Finding",
+    "Happened",
+    "LaterStatement",
+    "Level",
+    "Line",
+    "Listed",
+    "Loaded",
+    "Parties",
     "Policy",
+    "Quotas",
+    "Reminder",
+    "ReminderKind",
+    "Signatory",
     "State",
-    "begin_exit",
+    "Verification",
+    "Why",
+    "agreement_about",
     "begin_exit_of_module",
     "compile_policy",
     "confirm",
+    "events_of",
+    "export_agreement",
+    "findings_in",
+    "forget_quotas",
+    "happen",
+    "import_agreement",
+    "list_agreements",
+    "list_drafts",
     "load_policy",
+    "module_that_keeps_records",
+    "module_that_reads_persons",
     "propose_agreement",
     "read_agreement",
-    "resume",
+    "read_file",
     "routes",
     "sign_by_partner",
-    "suspend",
+    "signatories_of",
+    "sub_supplier",
+    "verify_file",
 ]

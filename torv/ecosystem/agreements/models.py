@@ -1,83 +1,97 @@
-"""Values of agreements: the content that is signed, and what has happened to it since."""
+"""Values of agreements: how one lies in the database, how it stands, and what is permitted under it."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
-
-
-class _Term(BaseModel):
-    """A part of an agreement. A term we do not know makes it impossible to use: what we cannot read we cannot keep."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Validity(_Term):
-    not_before: AwareDatetime
-    not_after: AwareDatetime  #: an agreement always ends
-
-    @model_validator(mode="after")
-    def _ends_after_it_begins(self) -> "Validity":
-        if self.not_after <= self.not_before:
-            raise ValueError("it ends before it begins")
-        return self
-
-
-class Grant(_Term):
-    """One line of permission: a module, a service, its operations, the data categories, and the purpose."""
-
-    id: str = Field(min_length=1, max_length=50, pattern=r"^[a-z0-9-]+$")
-    module: str = Field(min_length=1, max_length=100)
-    service: str = Field(min_length=1, max_length=100)  #: a kernel service or a capability
-    major: Literal[1]
-    operations: frozenset[str] = Field(min_length=1)
-    categories: frozenset[str] = Field(min_length=1)
-    purpose: str = Field(min_length=1, max_length=500)
-
-
-class Content(_Term):
-    """What the parties sign. Immutable: a change is a new agreement."""
-
-    format: Literal["torv-agreement/1"]
-    id: UUID
-    title: str = Field(min_length=1, max_length=300)
-    municipality: str = Field(pattern=r"^[0-9]{8}$")  #: CVR
-    partner: str = Field(pattern=r"^[0-9]{8}$")  #: CVR
-    validity: Validity
-    grants: tuple[Grant, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _names_each_grant_once(self) -> "Content":
-        if len({grant.id for grant in self.grants}) != len(self.grants):
-            raise ValueError("two grants have the same id")
-        return self
+from torv.base.access import Limit, Scope
 
 
 class State(StrEnum):
     """Derived from signatures, events and clock; never stored."""
 
+    DRAFT = "draft"  #: being written; binds nobody
     PROPOSED = "proposed"  #: not every party has signed
+    REJECTED = "rejected"
     WAITING = "waiting"  #: signed, not yet valid
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    NOTICE = "notice"  #: notice is running; in force until it ends
     EXIT = "exit"  #: export only
-    EXPIRED = "expired"
+    CLOSED = "closed"  #: nothing at all
+    SUPERSEDED = "superseded"  #: a later version has come into force
+
+
+IN_FORCE = frozenset({State.ACTIVE, State.NOTICE})
+
+
+class EventKind(StrEnum):
+    REJECT = "reject"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    NOTICE = "notice"
+    EXTEND = "extend"  #: an option is used
+    REVOKE = "revoke"  #: ended at once for breach: export only
+    EXIT = "exit"  #: brought into exit, as after a move
+    OVERSIGHT = "oversight"  #: the municipality has looked into the processing
+    CLOSE = "close"  #: exit duties are done
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """Something that happened to an agreement. Append-only."""
+
+    kind: EventKind
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredAgreement:
-    """An agreement as it lies in the database."""
+    """An agreement as it lies in the database, without its content."""
 
     id: UUID
     partner_id: UUID
-    content: dict[str, Any]
     hash: str
-    is_signed_by_partner: bool
-    is_signed_by_municipality: bool
-    last_event: str | None  #: suspend | resume | exit
+    signed_by: frozenset[str]  #: CVR numbers
+    events: tuple[Event, ...]  #: in the order in which they happened
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """How an agreement stands at an instant."""
+
+    state: State
+    cause: str | None = None  #: the check that refuses what the state does not permit; None while in force
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """Why an agreement is not in force, or not for long, and who can mend it."""
+
+    check: str
+    text: str
+    text_da: str
+    mender: str
+
+
+class ReminderKind(StrEnum):
+    UNSIGNED = "unsigned"  #: somebody has not signed
+    ENDS = "ends"
+    OPTION = "option"  #: the municipality must decide whether to use it
+    OVERSIGHT = "oversight"
+    HAND_BACK = "hand_back"  #: the partner must have handed back all data
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reminder:
+    """Something to do about an agreement."""
+
+    kind: ReminderKind
+    by: date  #: the last day; of what is unsigned, the day on which it should begin
+    days: int  #: until then; negative when it is past
+    is_urgent: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,8 +101,42 @@ class Agreement:
     id: UUID
     partner_id: UUID
     title: str
+    version: int
     hash: str  #: SHA-256 over the canonical JSON of the content, hex
     state: State
+    reasons: list[Reason]  #: why it is not in force; empty while it is
+    not_before: datetime
+    not_after: datetime  #: with the options used and the notice given
+    reminders: list[Reminder]  #: what there is to do, the most urgent first
+    signed_by: list[str]  #: CVR numbers
+    missing_signatures: list[str]
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """An agreement in a list."""
+
+    id: UUID
+    partner_id: UUID
+    title: str
+    version: int
+    state: State
+    reasons: list[Reason]  #: why it permits nothing or less; empty while it is in force, and those above it are
     not_before: datetime
     not_after: datetime
-    content: dict[str, Any]
+    modules: list[str]
+    reminders: list[Reminder]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Permit:
+    """What the agreements permit of a request, with the obligations that come with it."""
+
+    agreement_id: UUID
+    grant_id: str  #: joined by `+` where several grants reach different rows
+    categories: frozenset[str]
+    purpose: str
+    row_filter: tuple[Scope, ...] | None
+    limits: tuple[Limit, ...] = field(default=())
+    is_emergency: bool = False

@@ -1,39 +1,123 @@
-"""Route of audit. A search is a POST: whose data somebody looks for does not belong in an address."""
+"""Routes of audit. A search is a POST: whose data somebody looks for does not belong in an address."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from torv.base.http import Call, Routes
-from torv.ecosystem.audit import service
-from torv.ecosystem.audit.models import AuditFilter, AuditPage
+from torv.base.pages import Cursor, Page, Size
+from torv.ecosystem.audit import proving, service
+from torv.ecosystem.audit.models import (
+    AuditEntry,
+    AuditFilter,
+    ConsistencyProof,
+    Head,
+    InclusionProof,
+    Look,
+)
 
-routes = Routes("/api/v1/audit", "audit")
+routes = Routes("", "audit")
+
+TRAIL, HEAD = "trail", "head"  #: data categories; a head holds no personal data
 
 #: an instant that survives being turned into UTC
 Instant = Annotated[AwareDatetime, Field(gt=datetime(1900, 1, 1, tzinfo=UTC), lt=datetime(9000, 1, 1, tzinfo=UTC))]
+Count = Annotated[int, Field(ge=1, lt=2**53)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditSearch:
     person: UUID | None = None
     user: UUID | None = None
+    module: UUID | None = None
     release: UUID | None = None
     agreement: UUID | None = None
+    purpose: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
+    request: UUID | None = None
     since: Instant | None = None
     until: Instant | None = None
-    before: Annotated[int, Field(ge=1, le=service.LAST_SEQ)] | None = None
-    size: Annotated[int, Field(ge=1, le=service.PAGE_LIMIT)] = 50
 
 
-@routes.reads("/search", "search", "trail", method="POST")
-async def search_trail(call: Call, search: AuditSearch) -> AuditPage:
-    """Search the trail, newest first; `before` of one page asks for the next."""
-    wanted = AuditFilter(
-        person=search.person, user=search.user, release=search.release, agreement=search.agreement,
-        since=search.since, until=search.until,
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LookSearch:
+    """Whose data: and, unless the last year will do, since when."""
+
+    person: UUID
+    since: Instant | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InclusionWanted:
+    """Of which entry, by its id or by its position; and in the tree of which size, if not that of the newest head."""
+
+    entry: UUID | None = None
+    position: Count | None = None
+    size: Count | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "InclusionWanted":
+        if (self.entry is None) == (self.position is None):
+            raise ValueError("either entry or position")
+        return self
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConsistencyWanted:
+    """From which size to which."""
+
+    earlier: Count
+    later: Count
+
+
+@routes.reads("/api/v1/audit/search", "search", TRAIL, method="POST")
+async def search_trail(call: Call, search: AuditSearch, limit: Size = 50, cursor: Cursor = None) -> Page[AuditEntry]:
+    """Search the trail, newest first."""
+    sought = AuditFilter(**{name: getattr(search, name) for name in AuditFilter.__slots__})
+    wanted = call.page(limit, cursor, search=repr(sought))
+    entries = await service.search_entries(call.tx, call.access, search=sought, wanted=wanted)
+    return call.paged(entries, wanted, key=lambda each: [each.at.isoformat(), each.seq])
+
+
+@routes.reads("/api/v1/audit/looks", "read_looks", TRAIL, method="POST")
+async def search_looks(call: Call, search: LookSearch, limit: Size = 50, cursor: Cursor = None) -> Page[Look]:
+    """Who has had to do with a citizen's data and why: by day and user or program, the newest first."""
+    wanted = call.page(limit, cursor, person=search.person, since=search.since)
+    looks = await service.list_looks(call.tx, call.access, search.person, wanted=wanted, since=search.since)
+    return call.paged(looks, wanted, key=lambda each: [each.last_at.isoformat(), str(each.who)])
+
+
+@routes.reads("/api/v1/audit/heads", "read_heads", HEAD)
+async def list_heads(call: Call, limit: Size = 50, cursor: Cursor = None) -> Page[Head]:
+    """The signed heads of the log, the newest first."""
+    wanted = call.page(limit, cursor)
+    heads = await proving.list_heads(call.tx, call.access, wanted=wanted)
+    return call.paged(heads, wanted, key=lambda each: [each.number])
+
+
+@routes.reads("/api/v1/audit/heads/latest", "read_heads", HEAD)
+async def read_newest_head(call: Call) -> Head:
+    """The newest signed head: what a witness keeps."""
+    return await proving.newest_head(call.tx, call.access)
+
+
+@routes.reads("/api/v1/audit/proofs/inclusion", "read_heads", HEAD, method="POST")
+async def prove_inclusion(call: Call, of: InclusionWanted) -> InclusionProof:
+    """Prove that the log has an entry."""
+    return await proving.prove_inclusion(
+        call.tx, call.access, entry=of.entry, position=of.position, size=of.size
     )  # fmt: skip
-    return await service.search_entries(call.tx, call.access, wanted, before=search.before, size=search.size)
+
+
+@routes.reads("/api/v1/audit/proofs/consistency", "read_heads", HEAD, method="POST")
+async def prove_consistency(call: Call, between: ConsistencyWanted) -> ConsistencyProof:
+    """Prove that the log has only grown from one size to another."""
+    return await proving.prove_consistency(call.tx, call.access, earlier=between.earlier, later=between.later)
+
+
+@routes.open("/.well-known/torv-audit-keys.json")
+async def head_keys(call: Call) -> dict[str, Any]:
+    """The public keys that heads of the log are signed with."""
+    return call.engine.keys.heads_jwks()

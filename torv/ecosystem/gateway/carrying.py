@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from torv.base import clock
@@ -85,14 +86,12 @@ class Gateway:
     async def _forward(self, outgoing: Outgoing) -> tuple[Route, ModuleAnswer, float]:
         """Wait at the fence, decide again, then send the call to whoever provides the capability at that instant."""
         async with self.engine.lease.admitted(outgoing.capability, follows_admitted=outgoing.is_chained):
-            asked, access = outgoing.operation, outgoing.access
-            again = Demand(service=outgoing.capability, operation=asked.id, category=asked.category)
-            self.engine.decider.decide(access.caller, again, access.request_id or outgoing.call_id)
+            access = outgoing.access
+            self.engine.decider.decide(access.caller, outgoing.demand, access.request_id or outgoing.call_id)
             route = self.directory().routes.get(outgoing.capability)
             if route is None:
                 raise CapabilityNotBound
-            demand = Demand(service=outgoing.capability, operation="provide", category=outgoing.operation.category)
-            self._may_provide(route.release, demand)
+            self._may_provide(route.release, replace(outgoing.demand, operation="provide"))
             sent_at = clock.ticks()
             answer = await self._client.forward(route.release, outgoing)
             return route, answer, clock.ticks() - sent_at

@@ -1,6 +1,5 @@
 """Forwarding: a request to a module, built anew, with a token for exactly that release; and its answer, bounded."""
 
-import time
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 import aiohttp
 from yarl import URL
 
-from torv.base import signing
+from torv.base import clock, signing
 from torv.base.errors import InvalidInput, ModuleTimeout, ModuleUnavailable
 from torv.base.signing import Keys, strict_json
 from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
@@ -85,7 +84,7 @@ class ModuleClient:
         return self._session
 
     def _bearer(self, release: Release, subject: str, capability: str, use: str) -> str:
-        name, now = (release.id, subject, f"{capability} {use}"), time.time()
+        name, now = (release.id, subject, f"{capability} {use}"), clock.seconds()
         expires, token = self._tokens.get(name, (0.0, ""))
         if now > expires - TOKEN_LIFE / 2:
             claims: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from torv.base.access import Access
+from torv.base.access import Access, Demand
 from torv.ecosystem.modules import Operation
 
 
@@ -14,6 +14,7 @@ class Outgoing:
     call_id: UUID
     capability: str
     operation: Operation
+    demand: Demand  #: what was decided on; decided again where the call has waited
     path: str
     query: tuple[tuple[str, str], ...]
     body: bytes

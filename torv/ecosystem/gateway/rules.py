@@ -2,11 +2,11 @@
 
 import hashlib
 import hmac
-import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+from torv.base import clock
 from torv.base.access import Caller
 from torv.base.signing import Keys
 from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
@@ -18,7 +18,7 @@ CHAIN_LIFE = 10  #: seconds within which a call may follow from another
 
 def own_key(caller: Caller, capability: str, key: str) -> str:
     """The caller's Idempotency-Key as nobody else's: two callers may use the same words."""
-    return hashlib.sha256(f"{caller.subject}\n{capability}\n{key}".encode()).hexdigest()
+    return hashlib.sha256(f"{caller.identity}\n{capability}\n{key}".encode()).hexdigest()
 
 
 def request_hash(outgoing: Outgoing) -> bytes:
@@ -29,7 +29,7 @@ def request_hash(outgoing: Outgoing) -> bytes:
 
 def call_mark(keys: Keys, call_id: UUID) -> str:
     """The Torv-Call header: names the call, the time, and our mark, so that what follows from the call can be known."""
-    text = f"{call_id}.{int(time.time())}"
+    text = f"{call_id}.{int(clock.seconds())}"
     return f"{text}.{keys.call_mark(text)}"
 
 
@@ -40,7 +40,7 @@ def is_chained(keys: Keys, header: str | None) -> bool:
     text, _, mark = header.rpartition(".")
     if not hmac.compare_digest(keys.call_mark(text).encode(), mark.encode()):
         return False
-    return time.time() - int(text.rpartition(".")[2]) <= CHAIN_LIFE
+    return clock.seconds() - int(text.rpartition(".")[2]) <= CHAIN_LIFE
 
 
 def is_moved(answer: ModuleAnswer) -> bool:

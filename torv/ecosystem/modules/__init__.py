@@ -16,9 +16,10 @@ from torv.ecosystem.modules.service import (
     release_in_service,
     set_shadow,
 )
-from torv.ecosystem.modules.tokens import forget_old_assertions, token_for_module
+from torv.ecosystem.modules.tokens import AccessToken, forget_old_assertions, read_access_token
 
 __all__ = [
+    "AccessToken",
     "Binding",
     "Contract",
     "Directory",
@@ -33,6 +34,7 @@ __all__ = [
     "list_bindings",
     "load_directory",
     "move_binding",
+    "read_access_token",
     "read_contract",
     "register_module",
     "register_release",
@@ -41,5 +43,4 @@ __all__ = [
     "routes",
     "set_shadow",
     "shipped_contracts",
-    "token_for_module",
 ]

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from torv.base.errors import InvalidClient
 from torv.base.http import Answer, Call, Routes
+from torv.base.pages import DEFAULT_SIZE, Cursor, Page, Size
 from torv.ecosystem.modules import service, tokens
+from torv.ecosystem.modules.directory import caller_of
 from torv.ecosystem.modules.models import Binding, Module, NewModule, NewRelease, Release
 
 routes = Routes("", "modules")
@@ -21,7 +23,7 @@ class NewBinding:
 
 @routes.open("/oauth/token", method="POST")
 async def fetch_token(call: Call) -> Answer:
-    """Exchange a signed assertion for an access token (RFC 6749, RFC 7523)."""
+    """Exchange a signed assertion for an access token (RFC 7523), or one on behalf of a caller's user (RFC 8693)."""
     try:
         fields = parse_qsl((await call.request.body()).decode("ascii"), strict_parsing=True, max_num_fields=10)
     except ValueError:
@@ -29,10 +31,15 @@ async def fetch_token(call: Call) -> Answer:
     form = dict(fields)
     if len(form) != len(fields):
         raise InvalidClient(reason="a field stands twice")
-    engine = call.engine
+    issuer = call.engine.settings.issuer
     async with call.writing() as tx:
-        token = await tokens.token_for_module(tx, form, issuer=engine.settings.issuer, key=engine.keys.tokens)
-    return Answer(body={"access_token": token, "token_type": "Bearer", "expires_in": tokens.LIFE})
+        release = await tokens.identify_client(tx, form, issuer=issuer)
+    call.request.state.caller = caller_of(
+        release
+    )  # the assertion is used up: what is refused now, is refused to somebody
+    issued = tokens.issue_token(release, form, issuer=issuer, keys=call.engine.keys)
+    answer = {"access_token": issued.token, "token_type": "Bearer", "expires_in": issued.life}
+    return Answer(body={**answer, "issued_token_type": tokens.ACCESS_TOKEN} if issued.is_exchanged else answer)
 
 
 @routes.open("/.well-known/jwks.json")
@@ -55,9 +62,11 @@ async def register_release(call: Call, module_id: UUID, new: NewRelease) -> Rele
 
 
 @routes.reads("/api/v1/bindings", "read", "module")
-async def list_bindings(call: Call) -> list[Binding]:
-    """Which release provides each capability."""
-    return await service.list_bindings(call.tx, call.access)
+async def list_bindings(call: Call, size: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[Binding]:
+    """Which release provides each capability, by the capability's name."""
+    wanted = call.page(size, cursor)
+    bindings = await service.list_bindings(call.tx, call.access, wanted=wanted)
+    return call.paged(bindings, wanted, lambda each: [each.capability])
 
 
 @routes.writes("/api/v1/bindings", "bind", "module", status_code=201)

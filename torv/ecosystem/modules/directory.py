@@ -33,16 +33,19 @@ class Directory:
     def caller(self, release_id: UUID) -> Caller | None:
         """The release as a caller; None if it is not registered."""
         release = self.releases.get(release_id)
-        if release is None:
-            return None
-        return Caller(
-            kind=CallerKind.RELEASE, id=release.id, name=f"{release.module_name} {release.version}",
-            partner_id=release.partner_id, module_id=release.module_id,
-        )  # fmt: skip
+        return None if release is None else caller_of(release)
 
     def operation(self, capability: str, major: int, method: str, path: str) -> Operation | None:
         """The contract's operation that a call means; None if the contract has none."""
         return next((each for each in self.operations.get((capability, major), ()) if each.matches(method, path)), None)
+
+
+def caller_of(release: Release) -> Caller:
+    """A release as a caller."""
+    return Caller(
+        kind=CallerKind.RELEASE, id=release.id, name=f"{release.module_name} {release.version}",
+        partner_id=release.partner_id, module_id=release.module_id, key=release.jwk.get("kid"),
+    )  # fmt: skip
 
 
 EMPTY = Directory(releases={}, routes={}, operations={})

@@ -8,23 +8,30 @@ insert into modules.releases (id, module_id, version, url, jwk) values (:id, :mo
 
 -- name: release_by_id
 -- A release with its module and partner.
-select r.id, r.module_id, m.partner_id, m.name as module_name, r.version, r.url, r.jwk
-from modules.releases r join modules.modules m on m.id = r.module_id where r.id = :id;
+select r.id, r.module_id, o.survivor_id as partner_id, m.name as module_name, r.version, r.url, r.jwk
+from modules.releases r join modules.modules m on m.id = r.module_id join partners.v_organisations o on o.id = m.partner_id where r.id = :id;
 
 -- name: all_releases
 -- Every release with its module and partner.
-select r.id, r.module_id, m.partner_id, m.name as module_name, r.version, r.url, r.jwk
-from modules.releases r join modules.modules m on m.id = r.module_id;
+select r.id, r.module_id, o.survivor_id as partner_id, m.name as module_name, r.version, r.url, r.jwk
+from modules.releases r join modules.modules m on m.id = r.module_id join partners.v_organisations o on o.id = m.partner_id;
 
 -- name: all_bindings
 -- Which release provides each capability, and which gets a copy of safe calls.
 select capability, release_id, epoch, shadow_release_id from modules.bindings;
 
 -- name: bindings_with_names
--- Which release provides each capability, with names for people.
+-- Which release provides each capability beyond :after, with names for people.
 select b.capability, b.release_id, m.name as module_name, r.version as release_version, o.name as partner_name, b.epoch, b.changed_at
 from modules.bindings b join modules.releases r on r.id = b.release_id join modules.modules m on m.id = r.module_id
-join partners.v_organisations o on o.id = m.partner_id order by b.capability collate "C";
+join partners.v_organisations o on o.id = m.partner_id
+where b.capability collate "C" > :after::text order by b.capability collate "C" limit :size;
+
+-- name: binding_with_names
+-- Which release provides a capability, with names for people.
+select b.capability, b.release_id, m.name as module_name, r.version as release_version, o.name as partner_name, b.epoch, b.changed_at
+from modules.bindings b join modules.releases r on r.id = b.release_id join modules.modules m on m.id = r.module_id
+join partners.v_organisations o on o.id = m.partner_id where b.capability = :capability;
 
 -- name: set_binding
 -- Binds a capability to a release.

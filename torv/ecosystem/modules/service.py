@@ -8,6 +8,7 @@ from torv.base.access import Access
 from torv.base.db import Tx
 from torv.base.errors import AlreadyExists, CapabilityNotBound
 from torv.base.ids import new_id
+from torv.base.pages import Wanted
 from torv.base.sql import load
 from torv.base.trail import note
 from torv.ecosystem.modules.addresses import normal_address
@@ -70,7 +71,7 @@ async def bind(tx: Tx, access: Access, *, capability: str, release_id: UUID) -> 
     await release_by_id(tx, release_id)
     await move_binding(tx, capability, release_id)
     note(tx, access, "write", detail={"capability": capability, "release": str(release_id)})
-    return next(each for each in await tx.all(Binding, sql.bindings_with_names) if each.capability == capability)
+    return await tx.one(Binding, sql.binding_with_names, capability=capability)
 
 
 async def move_binding(tx: Tx, capability: str, release_id: UUID) -> int:
@@ -87,8 +88,9 @@ async def set_shadow(tx: Tx, capability: str, release_id: UUID | None) -> None:
     await lease.raise_generation(tx)
 
 
-async def list_bindings(tx: Tx, access: Access) -> list[Binding]:
-    """Which release provides each capability."""
-    bindings = await tx.all(Binding, sql.bindings_with_names)
+async def list_bindings(tx: Tx, access: Access, *, wanted: Wanted) -> list[Binding]:
+    """Which release provides each capability, by the capability's name."""
+    after = wanted.after[0] if wanted.after else ""
+    bindings = await tx.all(Binding, sql.bindings_with_names, after=after, size=wanted.fetch)
     note(tx, access, "read", detail={"bindings": len(bindings)})
     return bindings

@@ -1,25 +1,82 @@
-"""Partners: the organisations the municipality works with, and the keys they sign with."""
+"""Partners: the organisations the municipality works with, their keys, who works for whom, and who provides what."""
 
 from torv.ecosystem.partners.api import routes
-from torv.ecosystem.partners.models import NewPartner, Partner, PartnerKind
+from torv.ecosystem.partners.errors import PartnerUnknown
+from torv.ecosystem.partners.keys import (
+    check_proof,
+    confirm_key,
+    issue_code,
+    keys_at,
+    partner_keys,
+    take_key,
+)
+from torv.ecosystem.partners.market import list_market
+from torv.ecosystem.partners.models import (
+    Contact,
+    ContactRole,
+    EnrolledKey,
+    EnrolmentCode,
+    KeyState,
+    MarketEntry,
+    MarketRole,
+    NewKey,
+    NewLink,
+    NewMarketEntry,
+    NewPartner,
+    Partner,
+    PartnerFacts,
+    PartnerKey,
+    PartnerKind,
+    PartnerVersion,
+    RegisteredLink,
+    SupplyLink,
+)
 from torv.ecosystem.partners.service import (
-    enrol_key,
     list_partners,
+    merge_partner,
     municipality,
     partner_by_cvr,
-    partner_keys,
+    partner_by_id,
     register_partner,
 )
+from torv.ecosystem.partners.supply import approve_link, register_link, supply_links, withdraw_link
 
 __all__ = [
+    "Contact",
+    "ContactRole",
+    "EnrolledKey",
+    "EnrolmentCode",
+    "KeyState",
+    "MarketEntry",
+    "MarketRole",
+    "NewKey",
+    "NewLink",
+    "NewMarketEntry",
     "NewPartner",
     "Partner",
+    "PartnerFacts",
+    "PartnerKey",
     "PartnerKind",
-    "enrol_key",
+    "PartnerUnknown",
+    "PartnerVersion",
+    "RegisteredLink",
+    "SupplyLink",
+    "approve_link",
+    "check_proof",
+    "confirm_key",
+    "issue_code",
+    "keys_at",
+    "list_market",
     "list_partners",
+    "merge_partner",
     "municipality",
     "partner_by_cvr",
+    "partner_by_id",
     "partner_keys",
+    "register_link",
     "register_partner",
     "routes",
+    "supply_links",
+    "take_key",
+    "withdraw_link",
 ]

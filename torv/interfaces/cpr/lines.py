@@ -54,6 +54,16 @@ class AbroadLine(NamedTuple):
     abroad_5: str
 
 
+class ContactLine(NamedTuple):
+    from_on: str
+    to_on: str
+    line_1: str
+    line_2: str
+    line_3: str
+    line_4: str
+    line_5: str
+
+
 class MissingLine(NamedTuple):
     cpr: str
     missing_at: str
@@ -154,7 +164,7 @@ class FormerCivilLine(NamedTuple):
 
 _LINES: dict[str, Any] = {
     "001": PersonLine, "002": AddressLine, "003": LetterLine, "004": ProtectionLine, "005": AbroadLine,
-    "007": MissingLine, "008": NameLine, "012": CivilLine, "015": ParentsLine, "016": CustodyLine,
+    "006": ContactLine, "007": MissingLine, "008": NameLine, "012": CivilLine, "015": ParentsLine, "016": CustodyLine,
     "017": GuardianLine, "022": FormerNumberLine, "023": FormerAddressLine, "024": FormerAbroadLine,
     "025": FormerMissingLine, "026": FormerNameLine, "029": FormerCivilLine,
 }  # fmt: skip

@@ -12,6 +12,7 @@ from torv.interfaces.cpr.lines import (
     AbroadLine,
     AddressLine,
     CivilLine,
+    ContactLine,
     CustodyLine,
     FormerAbroadLine,
     FormerAddressLine,
@@ -32,6 +33,7 @@ from torv.kernel.persons import (
     Address,
     CivilStatus,
     CivilStatusCode,
+    ContactAddress,
     Fact,
     FactKind,
     FactValue,
@@ -80,6 +82,7 @@ def read_person(lines: Sequence[str]) -> ImportedPerson:
 def _facts(found: Found, person: PersonLine) -> Iterator[Fact]:
     yield from _timeline(FactKind.NAME, _names(found))
     yield from _timeline(FactKind.ADDRESS, _addresses(found))
+    yield from _timeline(FactKind.CONTACT_ADDRESS, _contact_addresses(found))
     yield from _timeline(FactKind.PROTECTION, _protections(found))
     yield from _timeline(FactKind.CIVIL_STATUS, _civil_statuses(found))
     yield from _timeline(FactKind.STATUS, _statuses(found, person))
@@ -91,13 +94,15 @@ def _timeline(kind: FactKind, periods: Iterator[Period]) -> Iterator[Fact]:
     What holds now since nobody knows when, holds from when the last thing before it ended.
     """
     rows = list(periods)
-    if len(rows) > 1:
+    if len(rows) == 1:
+        value, begin, end = rows[0]
+        is_some_time = begin is None or end is None or begin < end
+        return iter([Fact(kind=kind, value=value, valid_from=begin, valid_to=end)] if is_some_time else ())
+    if rows:
         value, begin, end = rows[-1]
         if begin is None and end is None:
             rows[-1] = (value, max((row[2] for row in rows if row[2] is not None), default=None), None)
         rows.sort(key=lambda row: row[1] or date.min)
-    elif not rows:
-        return iter(())
     following: date | None = None
     facts: list[Fact] = []
     for value, begin, end in reversed(rows):
@@ -169,6 +174,13 @@ def _coded(
         road_code=_code(codes.road), house=codes.house.strip() or None, floor=codes.floor.strip() or None,
         door=codes.door.strip() or None, postal_code=postal_code, city=city,
     )  # fmt: skip
+
+
+def _contact_addresses(found: Found) -> Iterator[Period]:
+    line: ContactLine
+    for line in found.get("006", ()):
+        if lines := _written(line[2:]):
+            yield ContactAddress(lines=lines), _date(line.from_on), _date(line.to_on)
 
 
 def _protections(found: Found) -> Iterator[Period]:

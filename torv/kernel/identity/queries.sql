@@ -83,6 +83,14 @@ select u.id, u.name, s.id as session_id, s.seen_at < clock_timestamp() - interva
 from identity.v_sessions_in_force s join identity.users u on u.id = s.user_id
 where s.token_hash = :token_hash;
 
+-- name: rights_of_user
+-- The roles of a user that are not taken back; no row for somebody who is locked or unknown.
+select coalesce((
+        select jsonb_agg(jsonb_build_object('role', r.name, 'permits', r.permits, 'categories', r.categories, 'units', a.units, 'kle', a.kle,
+            'sensitivity', a.sensitivity, 'valid_from', a.valid_from, 'valid_to', a.valid_to) order by a.id)
+        from identity.assignments a join identity.roles r on r.id = a.role_id where a.user_id = u.id and a.ended_at is null), '[]') as rights
+from identity.users u where u.id = :user_id and u.locked_at is null;
+
 -- name: touch_session
 -- Notes that a session is in use; at most once a minute, so that reading does not become writing.
 update identity.sessions set seen_at = clock_timestamp()

@@ -22,6 +22,7 @@ from torv.base.text import sort_key
 from torv.base.trail import note
 from torv.kernel.identity import rules
 from torv.kernel.identity.errors import LastAdministrator, RoleIsFixed, RoleUnknown
+from torv.kernel.identity.known import forget_callers
 from torv.kernel.identity.models import ADMINISTRATOR, Assignment, NewAssignment, Role, RoleContent, User
 from torv.kernel.organisation import UnitUnknown, unknown_units
 
@@ -48,6 +49,7 @@ async def change_role(tx: Tx, access: Access, role_id: UUID, *, expected: int, c
     role = await tx.maybe(Role, sql.change_role, id=role_id, expected=expected, **_columns(content))
     if role is None:
         raise RoleIsFixed if (await tx.one(Role, sql.role_by_id, id=role_id)).is_fixed else VersionMismatch
+    forget_callers(tx)
     note(tx, access, "write", detail={"role": str(role_id), "version": role.version})
     return role
 
@@ -81,6 +83,7 @@ async def assign_role(tx: Tx, access: Access, user_id: UUID, *, new: NewAssignme
         Assignment, sql.insert_assignment, id=new_id(), user_id=user_id, role_id=new.role_id, units=new.units,
         kle=kle, sensitivity=new.sensitivity, valid_from=valid_from, valid_to=new.valid_to,
     )  # fmt: skip
+    forget_callers(tx)
     note(tx, access, "write", detail={"user": str(user_id), "role": str(new.role_id), "assignment": str(given.id)})
     return given
 
@@ -91,6 +94,7 @@ async def end_assignment(tx: Tx, access: Access, assignment_id: UUID) -> Assignm
     ended = await tx.one(Assignment, sql.end_assignment, id=assignment_id)
     if ended.role_id == ADMINISTRATOR:
         await check_administrators(tx)
+    forget_callers(tx)
     note(tx, access, "write", detail={"user": str(ended.user_id), "assignment": str(assignment_id)})
     return ended
 

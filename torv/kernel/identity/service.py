@@ -12,6 +12,7 @@ from torv.base.sql import load
 from torv.base.text import sort_key
 from torv.base.trail import note
 from torv.kernel.identity import passwords, roles, rules
+from torv.kernel.identity.known import forget_callers
 from torv.kernel.identity.models import User
 from torv.kernel.organisation import EmployeeUnknown
 
@@ -62,6 +63,7 @@ async def change_user(
     )  # fmt: skip
     if user is None:
         raise VersionMismatch if await tx.maybe(User, sql.user_by_id, id=user_id) else NotFound
+    forget_callers(tx)
     note(tx, access, "write", detail={"user": str(user_id), "version": user.version})
     return user
 
@@ -73,6 +75,7 @@ async def lock_user(tx: Tx, access: Access, user_id: UUID, *, is_locked: bool) -
     if is_locked:
         await tx.run(sql.end_sessions, user_id=user_id, but=None)
         await roles.check_administrators(tx)
+    forget_callers(tx)
     note(tx, access, "write", detail={"user": str(user_id), "is_locked": is_locked})
     return user
 
@@ -83,5 +86,6 @@ async def reset_password(tx: Tx, access: Access, user_id: UUID, password: str) -
     user = await tx.one(User, sql.user_by_id, id=user_id)
     await tx.run(sql.set_password, id=user_id, password_hash=await passwords.hash_password(password))
     await tx.run(sql.end_sessions, user_id=user_id, but=None)
+    forget_callers(tx)
     note(tx, access, "write", detail={"user": str(user_id), "changed": "password"})
     return user

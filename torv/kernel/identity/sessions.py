@@ -5,13 +5,14 @@ import secrets
 from dataclasses import dataclass
 from uuid import UUID
 
-from torv.base.access import Access, Caller, CallerKind
+from torv.base.access import Access, Caller, CallerKind, Right
 from torv.base.db import Tx
 from torv.base.errors import NotFound, WrongPassword
 from torv.base.sql import load
 from torv.base.trail import Entry, note
 from torv.kernel.identity import passwords, rules
 from torv.kernel.identity.errors import UserLocked
+from torv.kernel.identity.known import Question, forget_callers, remembered
 from torv.kernel.identity.models import Attempts, Session, SessionUser, StoredUser, User
 
 sql = load(__file__)
@@ -74,19 +75,36 @@ async def begin_session(
 async def sign_out(tx: Tx, token: str) -> None:
     """End a session; one that has ended stays so."""
     await tx.run(sql.end_session, token_hash=_hashed(token))
+    forget_callers(tx)
 
 
 async def find_caller(tx: Tx, token: str) -> Caller | None:
-    """The user of a session in force, with the roles as they are now; None if it has ended."""
-    found = await tx.maybe(SessionUser, sql.user_of_session, token_hash=_hashed(token))
+    """The user of a session in force, with the roles as they were at most a second ago; None if it has ended.
+
+    What ends a session or takes a role back is heard of here at once, and in other processes within that second.
+    """
+    token_hash = _hashed(token)
+    caller = remembered(token_hash)
+    if caller is not None:
+        return caller
+    question = Question()
+    found = await tx.maybe(SessionUser, sql.user_of_session, token_hash=token_hash)
     if found is None:
         return None
     if found.is_stale:
-        await tx.run(sql.touch_session, token_hash=_hashed(token))
-    return Caller(
+        await tx.run(sql.touch_session, token_hash=token_hash)
+    caller = Caller(
         kind=CallerKind.USER, id=found.id, name=found.name, session_id=found.session_id,
         rights=tuple(rules.right_of(each) for each in found.rights),
     )  # fmt: skip
+    question.remember(token_hash, caller)
+    return caller
+
+
+async def rights_of_user(tx: Tx, user_id: UUID) -> tuple[Right, ...] | None:
+    """The roles of a user as they are now, for a program that acts for them; None if they are locked or unknown."""
+    rights = await tx.value(sql.rights_of_user, user_id=user_id)
+    return None if rights is None else tuple(rules.right_of(each) for each in rights)
 
 
 async def confirm_password(tx: Tx, access: Access, user_id: UUID, password: str) -> WrongPassword | None:
@@ -117,6 +135,7 @@ async def change_own_password(tx: Tx, access: Access, *, current: str, new: str)
     await tx.run(sql.set_password, id=caller.id, password_hash=await passwords.hash_password(new))
     await tx.run(sql.end_sessions, user_id=caller.id, but=caller.session_id)
     await tx.run(sql.rotate_session, id=caller.session_id, token_hash=_hashed(token))
+    forget_callers(tx)
     note(tx, access, "write", detail={"changed": "password"})
     return token
 
@@ -132,12 +151,14 @@ async def end_own_session(tx: Tx, access: Access, session_id: UUID) -> None:
     """End one of one's own sessions. Raises NotFound."""
     if not await tx.run(sql.end_own_session, id=session_id, user_id=access.caller.id):
         raise NotFound
+    forget_callers(tx)
     note(tx, access, "write", detail={"session": str(session_id)})
 
 
 async def end_other_sessions(tx: Tx, access: Access) -> None:
     """End all of one's own sessions but this one."""
     ended = await tx.run(sql.end_sessions, user_id=access.caller.id, but=access.caller.session_id)
+    forget_callers(tx)
     note(tx, access, "write", detail={"sessions": ended})
 
 

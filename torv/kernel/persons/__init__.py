@@ -1,11 +1,12 @@
 """Persons: the people the municipality knows, what is true of them when, and how they are related."""
 
 from torv.kernel.persons.api import routes
-from torv.kernel.persons.importing import import_persons
+from torv.kernel.persons.importing import import_packed, import_persons
 from torv.kernel.persons.models import (
     Address,
     CivilStatus,
     CivilStatusCode,
+    ContactAddress,
     Fact,
     FactKind,
     FactValue,
@@ -24,6 +25,7 @@ from torv.kernel.persons.models import (
     Status,
     StatusCode,
 )
+from torv.kernel.persons.packing import PackedPersons, pack
 from torv.kernel.persons.relations import end_relation, read_relations, relate
 from torv.kernel.persons.rules import age_on, normal_cpr
 from torv.kernel.persons.searching import search_persons, shown
@@ -34,6 +36,7 @@ from torv.kernel.persons.service import (
     merge_persons,
     read_facts,
     read_person,
+    read_person_at,
     record_fact,
     refresh_snapshots,
     register_person,
@@ -43,6 +46,7 @@ __all__ = [
     "Address",
     "CivilStatus",
     "CivilStatusCode",
+    "ContactAddress",
     "Fact",
     "FactKind",
     "FactValue",
@@ -52,6 +56,7 @@ __all__ = [
     "KnownRelation",
     "Name",
     "NewPerson",
+    "PackedPersons",
     "Person",
     "PersonChange",
     "Protection",
@@ -65,11 +70,14 @@ __all__ = [
     "change_person",
     "end_relation",
     "find_person_by_cpr",
+    "import_packed",
     "import_persons",
     "merge_persons",
     "normal_cpr",
+    "pack",
     "read_facts",
     "read_person",
+    "read_person_at",
     "read_relations",
     "record_fact",
     "refresh_snapshots",

@@ -73,14 +73,16 @@ async def search_persons(call: Call, search: Search, limit: Size = DEFAULT_SIZE,
     """Find persons by name (typing errors are forgiven), birth date and address, in Danish order."""
     wanted = call.page(limit, cursor, search=search)
     found = await searching.search_persons(call.tx, call.access, search=search, wanted=wanted)
-    page = call.paged(found, wanted, lambda each: [each.name_sort, str(each.id)])
+    page = call.paged(found, wanted, lambda each: [each.name_sort, str(each.person.id)])
     return Page(items=[searching.shown(each, call.access) for each in page.items], next=page.next)
 
 
 @routes.reads("/{person_id}", "read", "person")
-async def read_person(call: Call, person_id: UUID) -> Person:
-    """Read a person as of today; what the permit does not cover is null."""
-    return await service.read_person(call.tx, call.access, person_id)
+async def read_person(
+    call: Call, person_id: UUID, valid_at: date | None = None, known_at: datetime | None = None
+) -> Person:
+    """Read a person as of a day (else: today), as we knew it at an instant (else: now); what is not covered is null."""
+    return await service.read_person_at(call.tx, call.access, person_id, valid_at=valid_at, known_at=known_at)
 
 
 @routes.reads("/{person_id}/facts", "read", "person")

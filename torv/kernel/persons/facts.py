@@ -10,6 +10,7 @@ from torv.kernel.persons.models import (
     Address,
     CivilStatus,
     CivilStatusCode,
+    ContactAddress,
     Fact,
     FactKind,
     FactValue,
@@ -22,10 +23,12 @@ from torv.kernel.persons.models import (
 KIND_OF: dict[type, FactKind] = {
     Name: FactKind.NAME,
     Address: FactKind.ADDRESS,
+    ContactAddress: FactKind.CONTACT_ADDRESS,
     Protection: FactKind.PROTECTION,
     CivilStatus: FactKind.CIVIL_STATUS,
     Status: FactKind.STATUS,
 }
+KEY_LENGTH = 500  #: characters of a name or an address that are sorted and searched by; an index takes no more
 OPEN = Protection(hides_address=False, hides_name=False)
 
 
@@ -85,13 +88,14 @@ def snapshot(facts: Sequence[Fact], day: date) -> Snapshot:
     given, family = (name.given_names, name.family_name) if isinstance(name, Name) else (None, None)
     letter = ", ".join(address.lines) if isinstance(address, Address) else None
     edges = [edge for fact in facts for edge in (fact.valid_from, fact.valid_to) if edge is not None and edge > day]
+    sorted_by, called = f"{family or ''} {given or ''}"[:KEY_LENGTH], f"{given or ''} {family or ''}"[:KEY_LENGTH]
     return Snapshot(
         given_names=given, family_name=family, address=letter,
         hides_address=protection.hides_address, hides_name=protection.hides_name,
         civil_status=civil_status.code if isinstance(civil_status, CivilStatus) else None,
         status=status.code if isinstance(status, Status) else None,
-        name_sort=sort_key(f"{family or ''} {given or ''}"), name_search=search_key(f"{given or ''} {family or ''}"),
-        address_search=search_key(letter or ""), refresh_on=min(edges, default=None),
+        name_sort=sort_key(sorted_by), name_search=search_key(called),
+        address_search=search_key((letter or "")[:KEY_LENGTH]), refresh_on=min(edges, default=None),
     )  # fmt: skip
 
 
@@ -112,6 +116,8 @@ def read_value(kind: str, plain: dict[str, Any]) -> FactValue:
             return Name(**plain)
         case FactKind.ADDRESS:
             return Address(**{**plain, "lines": tuple(plain["lines"])})
+        case FactKind.CONTACT_ADDRESS:
+            return ContactAddress(lines=tuple(plain["lines"]))
         case FactKind.PROTECTION:
             return Protection(**plain)
         case FactKind.CIVIL_STATUS:

@@ -54,6 +54,13 @@ class Address:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ContactAddress:
+    """Where letters go to somebody who does not live at their address, as in a hospital or abroad."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Protection:
     """What may be shown only to those whose permit covers it."""
 
@@ -74,12 +81,13 @@ class Status:
     new_cpr: str | None = None  #: where the number was changed
 
 
-FactValue = Name | Address | Protection | CivilStatus | Status
+FactValue = Name | Address | ContactAddress | Protection | CivilStatus | Status
 
 
 class FactKind(StrEnum):
     NAME = "name"
     ADDRESS = "address"
+    CONTACT_ADDRESS = "contact_address"
     PROTECTION = "protection"
     CIVIL_STATUS = "civil_status"
     STATUS = "status"

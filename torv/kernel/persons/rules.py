@@ -99,7 +99,7 @@ def visible_facts(facts: Sequence[KnownFact], person: Person, access: Access) ->
     """The facts that the permit covers. Today's protection applies to yesterday's address and name too."""
     hidden = set()
     if person.has_protected_address and not access.covers(PROTECTED_ADDRESS):
-        hidden.add(FactKind.ADDRESS)
+        hidden |= {FactKind.ADDRESS, FactKind.CONTACT_ADDRESS}
     if person.has_protected_name and not access.covers(PROTECTED_NAME):
         hidden.add(FactKind.NAME)
     return [_without_numbers(fact, access) for fact in facts if fact.kind not in hidden]

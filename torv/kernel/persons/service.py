@@ -15,7 +15,7 @@ from torv.base.ids import new_id
 from torv.base.sql import load
 from torv.base.trail import note
 from torv.kernel.persons import facts as time
-from torv.kernel.persons import rules
+from torv.kernel.persons import rules, words
 from torv.kernel.persons.models import (
     Address,
     Fact,
@@ -56,11 +56,12 @@ async def register_person(tx: Tx, access: Access, *, new: NewPerson) -> Person:
     """Register a person. Raises CprInvalid, InvalidInput, or CprAlreadyKnown if the number is another person's."""
     cpr = rules.normal_cpr(new.cpr) if new.cpr is not None else None
     facts = [Fact(kind=time.KIND_OF[type(value)], value=value) for value in _first_values(new)]
-    person_id = new_id()
+    person_id, made = new_id(), time.snapshot(facts, clock.today())
     await tx.run(
         sql.insert_person, id=person_id, cpr=cpr, sex=rules.sex_of(cpr) if cpr else None,
-        birth_date=rules.birth_date(cpr) if cpr else None, **asdict(time.snapshot(facts, clock.today())),
+        birth_date=rules.birth_date(cpr) if cpr else None, **asdict(made),
     )  # fmt: skip
+    await words.note_words(tx, words.words_in(made))
     if cpr is not None:
         await tx.run(sql.insert_number, cpr=cpr, person_id=person_id)
     await _insert_facts(tx, person_id, facts)
@@ -75,12 +76,42 @@ async def read_person(tx: Tx, access: Access, person_id: UUID) -> Person:
     return rules.visible(person, access)
 
 
+async def read_person_at(
+    tx: Tx, access: Access, person_id: UUID, *, valid_at: date | None, known_at: datetime | None
+) -> Person:
+    """A person on a day (None: the day of `known_at`, else today), as known at an instant (None: now).
+
+    Numbers, version and protection are today's: what is protected now is so for every day. Raises InvalidInput, or
+    NotFound, also where nothing was known of the person yet.
+    """
+    if valid_at is None and known_at is None:
+        return await read_person(tx, access, person_id)
+    person = await _resolve(tx, person_id)
+    stored = await tx.all(StoredFact, sql.facts_known_at, person_id=person.id, known_at=known_at or clock.now())
+    if not stored:
+        raise NotFound
+    day = valid_at or _day_of(known_at)
+    made = time.snapshot([each.fact() for each in stored], day)
+    then = replace(
+        person, given_names=made.given_names, family_name=made.family_name, address=made.address,
+        civil_status=made.civil_status, status=made.status, known_at=max(each.known_from for each in stored),
+    )  # fmt: skip
+    note(tx, access, "read", [person.id], detail={"valid_at": day.isoformat()})
+    return rules.visible(then, access)
+
+
+def _day_of(known_at: datetime | None) -> date:
+    try:
+        return known_at.astimezone(clock.DENMARK).date() if known_at else clock.today()
+    except OverflowError:  # the last hour of the year 9999
+        raise InvalidInput(reason="known_at") from None
+
+
 async def find_person_by_cpr(tx: Tx, access: Access, cpr: str) -> Person:
     """The person who has or had this CPR number. Raises CprInvalid or NotFound."""
-    person_id = await tx.value(sql.person_of_number, cpr=rules.normal_cpr(cpr))
-    if person_id is None:
-        raise NotFound
-    return await read_person(tx, access, person_id)
+    person = await tx.one(Person, sql.person_by_number, cpr=rules.normal_cpr(cpr), today=clock.today())
+    note(tx, access, "read", [person.id])
+    return rules.visible(person, access)
 
 
 async def read_facts(
@@ -149,9 +180,12 @@ async def merge_persons(tx: Tx, access: Access, person_id: UUID, *, expected: in
 async def refresh_snapshots(tx: Tx, size: int = 500) -> int:
     """Make anew the rows of persons of whom something became true by the passing of time; tells how many."""
     rows = await tx.all(dict, sql.persons_to_refresh, today=clock.today(), size=size)
+    borne: set[words.Word] = set()
     for row in rows:
         made = time.snapshot(await _known(tx, row["id"]), clock.today())
         await tx.run(sql.refresh_snapshot, id=row["id"], **asdict(made))
+        borne |= words.words_in(made)
+    await words.note_words(tx, borne)
     return len(rows)
 
 
@@ -222,6 +256,7 @@ async def _set_snapshot(tx: Tx, person_id: UUID, expected: int, facts: list[Fact
     made = time.snapshot(facts, clock.today())
     if not await tx.run(sql.set_snapshot, id=person_id, expected=expected, **asdict(made)):
         raise VersionMismatch
+    await words.note_words(tx, words.words_in(made))
 
 
 async def _known(tx: Tx, person_id: UUID) -> list[Fact]:

@@ -10,7 +10,7 @@ from torv.kernel.records.buckets import (
     sum_digests,
     touched_buckets,
 )
-from torv.kernel.records.models import Bucket, LateWrite, NewRecord, Record, RecordType
+from torv.kernel.records.models import Bucket, LateContent, LateWrite, NewRecord, Record, RecordType
 from torv.kernel.records.service import (
     close_fence,
     declare_type,
@@ -18,6 +18,7 @@ from torv.kernel.records.service import (
     hand_over,
     has_records_after,
     late_writes,
+    read_late_write,
     read_record,
     record_types,
     write_record,
@@ -27,6 +28,7 @@ __all__ = [
     "BUCKETS",
     "STREAM",
     "Bucket",
+    "LateContent",
     "LateWrite",
     "NewRecord",
     "Record",
@@ -40,6 +42,7 @@ __all__ = [
     "has_records_after",
     "late_writes",
     "read_buckets",
+    "read_late_write",
     "read_record",
     "record_types",
     "routes",

@@ -9,9 +9,9 @@ from fastapi import Query
 from torv.base import clock
 from torv.base.errors import BindingMoved
 from torv.base.http import Answer, Call, Routes
-from torv.base.trail import note
+from torv.base.pages import DEFAULT_SIZE, Cursor, Page, Size
 from torv.kernel.records import service
-from torv.kernel.records.models import LateWrite, NewRecord, Record
+from torv.kernel.records.models import LateContent, LateWrite, NewRecord, Record
 
 routes = Routes("/api/v1/records", "records")
 
@@ -55,11 +55,19 @@ async def follow_records(
 
 
 @routes.reads("/late", "read_late", None)
-async def late_writes(call: Call, capability: str) -> list[LateWrite]:
-    """Writes by modules that did not hold the capability."""
-    writes = await service.late_writes(call.tx, capability)
-    note(call.tx, call.access, "read", detail={"late_writes": len(writes)})
-    return writes
+async def late_writes(
+    call: Call, capability: str | None = None, limit: Size = DEFAULT_SIZE, cursor: Cursor = None
+) -> Page[LateWrite]:
+    """Writes by modules that did not hold the capability, newest first; without what they would have written."""
+    wanted = call.page(limit, cursor, capability=capability)
+    writes = await service.late_writes(call.tx, call.access, capability=capability, wanted=wanted)
+    return call.paged(writes, wanted, lambda each: [each.at.isoformat(), str(each.id)])
+
+
+@routes.reads("/late/{late_id}", "read_late", None)
+async def read_late_write(call: Call, late_id: UUID) -> LateContent:
+    """One of them with what it would have written."""
+    return await service.read_late_write(call.tx, call.access, late_id)
 
 
 @routes.reads("/{record_id}", "read", None)

@@ -52,7 +52,14 @@ class LateWrite:
     capability: str
     release_id: UUID
     idempotency_key: str
-    at: datetime  #: the content stays in the kernel until somebody with a reason asks for it
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LateContent(LateWrite):
+    """A late write with what it would have written, for somebody with a reason to look."""
+
+    content: dict[str, Any]  #: the members of NewRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -56,8 +56,14 @@ insert into records.late_writes (id, capability, release_id, idempotency_key, co
 on conflict (capability, release_id, idempotency_key) do nothing;
 
 -- name: late_writes
--- The late writes of a capability, newest first.
-select id, capability, release_id, idempotency_key, at from records.late_writes where capability = :capability order by at desc limit 200;
+-- The late writes (of a capability, or all), newest first; without their content.
+select id, capability, release_id, idempotency_key, at from records.late_writes
+where (:capability::text is null or capability = :capability) and (:before_at::timestamptz is null or (at, id) < (:before_at, :before_id::uuid))
+order by at desc, id desc limit :size;
+
+-- name: late_write
+-- What a late write would have written.
+select id, capability, release_id, idempotency_key, at, content from records.late_writes where id = :id;
 
 -- name: hand_over
 -- Makes a release the holder and raises the epoch.

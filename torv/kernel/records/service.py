@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,10 +23,11 @@ from torv.base.errors import (
     VersionMismatch,
 )
 from torv.base.ids import new_id
+from torv.base.pages import Wanted
 from torv.base.sql import load
 from torv.base.trail import note
 from torv.kernel.records.buckets import bucket_of, digest_of
-from torv.kernel.records.models import Holder, LateWrite, NewRecord, Record, RecordType
+from torv.kernel.records.models import Holder, LateContent, LateWrite, NewRecord, Record, RecordType
 
 sql = load(__file__)
 db.names_constraint("versions_person_known", PersonUnknown)
@@ -140,9 +142,26 @@ async def has_records_after(tx: Tx, capability: str, position: int) -> bool:
     return bool(await tx.value(sql.has_versions_after, capability=capability, after=position))
 
 
-async def late_writes(tx: Tx, capability: str) -> list[LateWrite]:
-    """The newest 200 late writes of a capability."""
-    return await tx.all(LateWrite, sql.late_writes, capability=capability)
+async def late_writes(tx: Tx, access: Access, *, capability: str | None, wanted: Wanted) -> list[LateWrite]:
+    """The late writes of a capability (None: of all), newest first; without their content."""
+    at, before = wanted.after or (None, None)
+    writes = await tx.all(
+        LateWrite, sql.late_writes, capability=capability, size=wanted.fetch,
+        before_at=datetime.fromisoformat(at) if at else None, before_id=UUID(before) if before else None,
+    )  # fmt: skip
+    note(tx, access, "read", detail={"late_writes": len(writes[: wanted.size])})
+    return writes
+
+
+async def read_late_write(tx: Tx, access: Access, late_id: UUID) -> LateContent:
+    """A late write with its content. Raises NotFound; also where the permit does not cover the type."""
+    late = await tx.one(LateContent, sql.late_write, id=late_id)
+    declared = await tx.one(RecordType, sql.record_type, capability=late.capability, name=late.content["type"])
+    if not access.covers(declared.category):
+        raise NotFound
+    person_id = late.content["person_id"]
+    note(tx, access, "read", [UUID(person_id)] if person_id else [], detail={"late_write": str(late_id)})
+    return late
 
 
 def _require(access: Access, category: str) -> None:

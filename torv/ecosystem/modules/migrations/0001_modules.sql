@@ -41,4 +41,4 @@ create table modules.assertions (
 );
 
 create view modules.v_releases as
-select r.id, r.version, m.name as module_name from modules.releases r join modules.modules m on m.id = r.module_id;
+select r.id, r.version, m.name as module_name, m.id as module_id, m.partner_id from modules.releases r join modules.modules m on m.id = r.module_id;

@@ -11,6 +11,7 @@ create table identity.users (
     created_at timestamptz not null default clock_timestamp()
 );
 create index users_by_name on identity.users (sort_key, id);
+create view identity.v_users as select id, name from identity.users;
 
 create table identity.sessions (
     id uuid primary key default gen_random_uuid(),

@@ -57,6 +57,7 @@ create table records.late_writes (
     at timestamptz not null default clock_timestamp(),
     unique (capability, release_id, idempotency_key)
 );
+create index late_writes_newest on records.late_writes (at, id);
 
 create view records.v_buckets as select capability, type, number, total, count from records.buckets;
 create view records.v_versions as select id, version, capability, type, person_id, body, epoch, position, at from records.versions;
