@@ -27,7 +27,7 @@ from torv.ecosystem.modules import (
     AccessToken,
     Directory,
     Release,
-    add_contract,
+    add_shipped_contract,
     load_directory,
     read_access_token,
     shipped_contracts,
@@ -54,7 +54,7 @@ async def add_shipped_contracts(database: Database) -> None:
     """Store the contracts of the installed bundle."""
     for contract in shipped_contracts():
         async with database.transaction() as tx:
-            await add_contract(tx, contract)
+            await add_shipped_contract(tx, contract)
 
 
 class Wiring(Decider):

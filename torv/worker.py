@@ -15,9 +15,11 @@ from torv.ecosystem.gateway import ModuleClient, forget_old_calls
 from torv.ecosystem.modules import forget_old_assertions
 from torv.ecosystem.moves import Driver
 from torv.kernel.persons import refresh_snapshots
+from torv.kernel.records import derive_again
 from torv.wiring import STREAMS, Wiring
 
 TIDY_EVERY = 60.0  #: seconds
+DERIVE_EVERY = 1.0  #: seconds between two looks whether a contract has changed its projections
 
 
 async def work(settings: Settings, dsn: str) -> None:
@@ -46,6 +48,7 @@ async def _lead(database: Database, driver: Driver, heads: ECKey) -> None:
         group.create_task(background.forever(driver.run))
         group.create_task(background.forever(lambda: sign_heads(database, heads)))
         group.create_task(background.forever(lambda: _tidy(database)))
+        group.create_task(background.forever(lambda: _derive(database)))
 
 
 async def _tidy(database: Database) -> None:
@@ -57,6 +60,16 @@ async def _tidy(database: Database) -> None:
             await tx.run(db.sql.remove_dead_leases)
         await _refresh_persons(database)
         await asyncio.sleep(TIDY_EVERY)
+
+
+async def _derive(database: Database) -> None:
+    """Derive anew, slice by slice, what a contract's new projections make of older records."""
+    while True:
+        is_behind = True
+        while is_behind:
+            async with database.transaction() as tx:
+                is_behind = await derive_again(tx)
+        await asyncio.sleep(DERIVE_EVERY)
 
 
 async def _refresh_persons(database: Database) -> None:

@@ -84,7 +84,7 @@ async def test_a_request_is_built_anew(nordnote: Loopback, api: Api, cast: Cast)
     await api.get(f"{NOTES}?{query}", by="borgerblik", Accept_Language="en-GB", **strange)
     [(headers, body)] = nordnote.seen("/notes")
     passed = {name.lower() for name in headers} - {"host", "accept", "query"}
-    assert passed == {"authorization", "torv-call", "x-request-id", "accept-language"}
+    assert passed == {"authorization", "torv-call", "torv-major", "x-request-id", "accept-language"}
     assert headers["query"] == f"person_id={cast.bjorn.id}&limit=5&x=a b%26c"  # as the server shows it, decoded
     assert (headers["Accept-Language"], body) == ("en", b"")
     assert headers["Torv-Call"] != "forged"

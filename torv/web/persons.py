@@ -10,6 +10,7 @@ from torv.base.errors import CprInvalid, Denied, InvalidInput, NotFound, TorvErr
 from torv.base.http import Answer, Call, Routes
 from torv.base.trail import note
 from torv.ecosystem.audit import Look, list_looks
+from torv.ecosystem.modules import titles_of_capabilities
 from torv.kernel.persons import (
     Person,
     Search,
@@ -21,6 +22,7 @@ from torv.kernel.persons import (
     search_persons,
     shown,
 )
+from torv.kernel.records import TimelineLine, list_timeline
 from torv.web.forms import go_to, read_form
 from torv.web.rendering import language_of, render
 
@@ -28,6 +30,7 @@ routes = Routes("/persons", "persons")
 
 SHOWN = 50  #: rows on the page; whoever wants more asks more precisely
 LOOKS = Demand(service="audit", operation="read_looks", category="trail")
+TIMELINE = Demand(service="records", operation="read_timeline", category=None)
 
 
 @routes.reads("", "search", "person", include_in_schema=False)
@@ -87,6 +90,15 @@ def _may_see_looks(call: Call) -> bool:
     return True
 
 
+async def _timeline(call: Call, person_id: UUID) -> list[TimelineLine] | None:
+    """The newest lines of a citizen's timeline; None for somebody who may see no timeline."""
+    try:
+        permit = call.engine.decider.decide(call.access.caller, TIMELINE, call.request_id)
+    except Denied:
+        return None
+    return await list_timeline(call.tx, permit, person_id, wanted=call.page(SHOWN, None))
+
+
 def _search(who: str, address: str) -> Search:
     """What somebody wrote, as a search. Raises InvalidInput for a day that never was."""
     day = re.fullmatch(r"([0-9]{1,2})[./-]([0-9]{1,2})[./-]([0-9]{4})", who)
@@ -119,8 +131,12 @@ async def _citizen_page(call: Call, person_id: UUID, *, shows_cpr: bool, looks: 
     relations = await read_relations(call.tx, call.access, person.id, valid_at=None, known_at=None)
     is_alive = person.birth_date is not None and person.status != "dead"
     age = age_on(person.birth_date, clock.today()) if is_alive and person.birth_date else None
+    timeline = await _timeline(call, person.id)
+    titles = await titles_of_capabilities(call.tx) if timeline else {}
     return render(
         call.request, "person.html", reader=call.access.caller.name, person=person, relations=relations, age=age,
         shows_cpr=shows_cpr, may_see_looks=_may_see_looks(call), looks=None if looks is None else looks[:SHOWN],
-        more=looks is not None and len(looks) > SHOWN,
+        more=looks is not None and len(looks) > SHOWN, timeline=None if timeline is None else timeline[:SHOWN],
+        more_timeline=timeline is not None and len(timeline) > SHOWN,
+        titles={name: title[language_of(call.request)] for name, title in titles.items()},
     )  # fmt: skip

@@ -14,7 +14,7 @@ from torv.ecosystem.gateway import service, shadowing
 from torv.ecosystem.gateway.forwarding import ModuleClient
 from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
 from torv.ecosystem.gateway.rules import FINAL, is_moved
-from torv.ecosystem.modules import Directory, Release, Route
+from torv.ecosystem.modules import Directory, MajorNotProvided, Release, Route
 
 
 class Provider(Protocol):
@@ -91,6 +91,9 @@ class Gateway:
             route = self.directory().routes.get(outgoing.capability)
             if route is None:
                 raise CapabilityNotBound
+            provided, major = route.release.provides(outgoing.capability), outgoing.demand.major
+            if major not in provided:
+                raise MajorNotProvided(major=major, provided=", ".join(map(str, provided)))
             self._may_provide(route.release, replace(outgoing.demand, operation="provide"))
             sent_at = clock.ticks()
             answer = await self._client.forward(route.release, outgoing)

@@ -25,7 +25,7 @@ class ModuleClient:
     def __init__(self, keys: Keys, issuer: str, *, private: bool) -> None:
         self._keys, self._issuer, self._private = keys, issuer, private
         self._session: aiohttp.ClientSession | None = None
-        self._tokens: dict[tuple[UUID, str, str], tuple[float, str]] = {}
+        self._tokens: dict[tuple[UUID, str, str, int | None], tuple[float, str]] = {}
 
     async def close(self) -> None:
         if self._session is not None:
@@ -34,7 +34,10 @@ class ModuleClient:
     async def forward(self, release: Release, outgoing: Outgoing) -> ModuleAnswer:
         """Send the call. Raises ModuleUnavailable or ModuleTimeout."""
         headers = {
-            "Authorization": self._bearer(release, outgoing.access.caller.subject, outgoing.capability, "call"),
+            "Authorization": self._bearer(
+                release, outgoing.access.caller.subject, outgoing.capability, "call", outgoing.demand.major
+            ),
+            "Torv-Major": str(outgoing.demand.major),
             "Torv-Call": call_mark(self._keys, outgoing.call_id),
             "X-Request-Id": str(outgoing.access.request_id),
             "Accept-Language": outgoing.language,
@@ -83,14 +86,14 @@ class ModuleClient:
             )  # fmt: skip
         return self._session
 
-    def _bearer(self, release: Release, subject: str, capability: str, use: str) -> str:
-        name, now = (release.id, subject, f"{capability} {use}"), clock.seconds()
+    def _bearer(self, release: Release, subject: str, capability: str, use: str, major: int | None = None) -> str:
+        name, now = (release.id, subject, f"{capability} {use}", major), clock.seconds()
         expires, token = self._tokens.get(name, (0.0, ""))
         if now > expires - TOKEN_LIFE / 2:
             claims: dict[str, Any] = {
                 "iss": self._issuer, "aud": str(release.id), "sub": subject, "cap": capability, "op": use,
                 "iat": int(now), "exp": int(now) + TOKEN_LIFE,
-            }  # fmt: skip
+            } | ({} if major is None else {"maj": major})  # fmt: skip
             if len(self._tokens) > 10_000:
                 self._tokens.clear()
             token = signing.mint(claims, self._keys.tokens)

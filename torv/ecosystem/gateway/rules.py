@@ -23,7 +23,13 @@ def own_key(caller: Caller, capability: str, key: str) -> str:
 
 def request_hash(outgoing: Outgoing) -> bytes:
     """What makes two calls the same call."""
-    parts = (outgoing.operation.id, outgoing.path, repr(outgoing.query), outgoing.content_type)
+    parts = (
+        outgoing.operation.id,
+        str(outgoing.demand.major),
+        outgoing.path,
+        repr(outgoing.query),
+        outgoing.content_type,
+    )
     return hashlib.sha256("\n".join(parts).encode() + b"\n" + outgoing.body).digest()
 
 

@@ -36,6 +36,8 @@ class Shadows:
         """Mirror a safe call that was answered, unless enough are being mirrored already."""
         if route.shadow is None or len(self._running) >= AT_ONCE:
             return
+        if outgoing.demand.major not in route.shadow.provides(outgoing.capability):
+            return
         task = asyncio.create_task(self._compare(route.release, route.shadow, outgoing, answer))
         self._running.add(task)
         task.add_done_callback(self._running.discard)

@@ -2,11 +2,18 @@
 
 from torv.ecosystem.modules.addresses import PublicResolver
 from torv.ecosystem.modules.api import routes
-from torv.ecosystem.modules.contracts import Contract, Operation, read_contract, shipped_contracts
+from torv.ecosystem.modules.contract_files import read_contract, read_folder, shipped_contracts
+from torv.ecosystem.modules.contract_keeping import (
+    add_contract,
+    add_shipped_contract,
+    list_contracts,
+    titles_of_capabilities,
+)
+from torv.ecosystem.modules.contracts import Contract, KeptContract, Operation
 from torv.ecosystem.modules.directory import Directory, Route, load_directory
+from torv.ecosystem.modules.errors import ContractBreaks, ContractInvalid, ContractVersionWrong, MajorNotProvided
 from torv.ecosystem.modules.models import Binding, Module, Release
 from torv.ecosystem.modules.service import (
-    add_contract,
     bind,
     list_bindings,
     move_binding,
@@ -22,20 +29,28 @@ __all__ = [
     "AccessToken",
     "Binding",
     "Contract",
+    "ContractBreaks",
+    "ContractInvalid",
+    "ContractVersionWrong",
     "Directory",
+    "KeptContract",
+    "MajorNotProvided",
     "Module",
     "Operation",
     "PublicResolver",
     "Release",
     "Route",
     "add_contract",
+    "add_shipped_contract",
     "bind",
     "forget_old_assertions",
     "list_bindings",
+    "list_contracts",
     "load_directory",
     "move_binding",
     "read_access_token",
     "read_contract",
+    "read_folder",
     "register_module",
     "register_release",
     "release_by_id",
@@ -43,4 +58,5 @@ __all__ = [
     "routes",
     "set_shadow",
     "shipped_contracts",
+    "titles_of_capabilities",
 ]

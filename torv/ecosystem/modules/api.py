@@ -1,5 +1,6 @@
 """Routes of modules: registration, bindings, and the tokens programs identify themselves with."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -8,9 +9,11 @@ from uuid import UUID
 from torv.base.errors import InvalidClient
 from torv.base.http import Answer, Call, Routes
 from torv.base.pages import DEFAULT_SIZE, Cursor, Page, Size
-from torv.ecosystem.modules import service, tokens
+from torv.ecosystem.modules import contract_keeping, service, tokens
+from torv.ecosystem.modules.contract_files import read_contract
+from torv.ecosystem.modules.contracts import KeptContract
 from torv.ecosystem.modules.directory import caller_of
-from torv.ecosystem.modules.models import Binding, Module, NewModule, NewRelease, Release
+from torv.ecosystem.modules.models import Binding, Module, NewContract, NewModule, NewRelease, Release
 
 routes = Routes("", "modules")
 
@@ -73,3 +76,18 @@ async def list_bindings(call: Call, size: Size = DEFAULT_SIZE, cursor: Cursor = 
 async def bind(call: Call, new: NewBinding) -> Binding:
     """Bind a capability for the first time."""
     return await service.bind(call.tx, call.access, capability=new.capability, release_id=new.release_id)
+
+
+@routes.reads("/api/v1/contracts", "read", "module")
+async def list_contracts(call: Call, size: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[KeptContract]:
+    """The contracts in force, by capability and major version."""
+    wanted = call.page(size, cursor)
+    kept = await contract_keeping.list_contracts(call.tx, call.access, wanted=wanted)
+    return call.paged(kept, wanted, lambda each: [each.capability, each.major])
+
+
+@routes.writes("/api/v1/contracts", "add_contract", "contract", status_code=201)
+async def add_contract(call: Call, new: NewContract) -> KeptContract:
+    """Put a contract, or a newer version of it, into force; the same again changes nothing."""
+    contract = await asyncio.to_thread(read_contract, new.files)  # checking schemas takes longer than a loop may wait
+    return await contract_keeping.add_contract(call.tx, call.access, contract)

@@ -1,16 +1,13 @@
-"""Contracts: one major version of a capability, read from its folder of pure data."""
+"""Contracts: one major version of a capability, as pure data."""
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import rfc8785
-import torv_contracts
-import yaml
 
 from torv.kernel.records import RecordType
 
@@ -24,6 +21,7 @@ class Operation:
     path: str  #: a template such as /notes/{note_id}
     safe: bool  #: changes nothing: may be repeated and mirrored
     category: str  #: the data category a permit must cover
+    drainable: bool = False  #: begins a job that a move waits for
 
     def matches(self, method: str, path: str) -> bool:
         return method == self.method and _pattern(self.path).fullmatch(path) is not None
@@ -36,37 +34,52 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contract:
+    """One version of one major version of a capability."""
+
     capability: str
     major: int
     version: str
     operations: tuple[Operation, ...]
     records: tuple[RecordType, ...]
-    hash: str  #: SHA-256 over the canonical JSON of everything above, hex
+    content: dict[str, Any]  #: contract.yaml with the schemas in the place of their files' names
+    hash: str  #: SHA-256 over the canonical JSON of the content, hex
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """What versions are compared by."""
+        return version_order(self.version)
 
 
-def shipped_contracts() -> list[Contract]:
-    """Every contract of the installed bundle."""
-    root = Path(torv_contracts.__file__).parent
-    return [read_contract(file.parent) for file in sorted(root.glob("*/v*/contract.yaml"))]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptContract:
+    """A contract that Torv has, as a list shows it."""
+
+    capability: str
+    major: int
+    version: str
+    title: str  #: in Danish
+    hash: str
+    added_at: datetime
 
 
-def read_contract(folder: Path) -> Contract:
-    """The contract in a folder. Raises KeyError or OSError if the folder is not a contract."""
-    plain = yaml.safe_load((folder / "contract.yaml").read_text(encoding="utf-8"))
-    for record in plain["records"]:
-        record["schema"] = json.loads((folder / record["schema"]).read_text(encoding="utf-8"))
-    return parse_contract(plain)
+def version_order(version: str) -> tuple[int, ...]:
+    """The numbers of a semantic version."""
+    return tuple(map(int, version.split(".")))
 
 
-def parse_contract(plain: dict[str, Any]) -> Contract:
-    """The contract that `read_contract` read or the database kept."""
+def parse_contract(content: dict[str, Any]) -> Contract:
+    """The contract of a content that was checked when it was read, or that the database kept."""
+    capability = content["capability"]
     return Contract(
-        capability=plain["capability"], major=plain["major"], version=plain["version"],
-        operations=tuple(Operation(**each) for each in plain["operations"]),
-        records=tuple(_record_type(plain["capability"], each) for each in plain["records"]),
-        hash=hashlib.sha256(rfc8785.dumps(plain)).hexdigest(),
+        capability=capability, major=content["major"], version=content["version"],
+        operations=tuple(Operation(**each) for each in content["operations"]),
+        records=tuple(_record_type(capability, each) for each in content["records"]),
+        content=content, hash=hashlib.sha256(rfc8785.dumps(content)).hexdigest(),
     )  # fmt: skip
 
 
 def _record_type(capability: str, plain: dict[str, Any]) -> RecordType:
-    return RecordType(capability=capability, name=plain["type"], category=plain["category"], schema=plain["schema"])
+    return RecordType(
+        capability=capability, name=plain["type"], category=plain["category"], schema=plain["schema"],
+        timeline=plain.get("projections", {}).get("timeline"),
+    )  # fmt: skip

@@ -1,6 +1,6 @@
 """Values of modules: programs, their releases, and bindings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,11 @@ class Release:
     version: str
     url: str  #: scheme, host and port, without a trailing slash
     jwk: dict[str, Any]  #: public key the program identifies itself with
+    majors: dict[str, list[int]]  #: capability -> the major versions of its contract that it provides
+
+    def provides(self, capability: str) -> list[int]:
+        """The major versions of a capability that it provides; version 1 where it has said nothing."""
+        return self.majors.get(capability, [1])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +44,14 @@ class NewRelease:
     version: str
     url: str
     jwk: dict[str, Any]
+    majors: dict[str, list[int]] = field(default_factory=dict)  #: see `Release`
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewContract:
+    """A contract's folder as one document."""
+
+    files: dict[str, str]  #: name in the folder -> text: contract.yaml and the schemas it names
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,16 +4,16 @@ insert into modules.modules (id, partner_id, name) values (:id, :partner_id, :na
 
 -- name: insert_release
 -- Registers a release.
-insert into modules.releases (id, module_id, version, url, jwk) values (:id, :module_id, :version, :url, :jwk);
+insert into modules.releases (id, module_id, version, url, jwk, majors) values (:id, :module_id, :version, :url, :jwk, :majors);
 
 -- name: release_by_id
 -- A release with its module and partner.
-select r.id, r.module_id, o.survivor_id as partner_id, m.name as module_name, r.version, r.url, r.jwk
+select r.id, r.module_id, o.survivor_id as partner_id, m.name as module_name, r.version, r.url, r.jwk, r.majors
 from modules.releases r join modules.modules m on m.id = r.module_id join partners.v_organisations o on o.id = m.partner_id where r.id = :id;
 
 -- name: all_releases
 -- Every release with its module and partner.
-select r.id, r.module_id, o.survivor_id as partner_id, m.name as module_name, r.version, r.url, r.jwk
+select r.id, r.module_id, o.survivor_id as partner_id, m.name as module_name, r.version, r.url, r.jwk, r.majors
 from modules.releases r join modules.modules m on m.id = r.module_id join partners.v_organisations o on o.id = m.partner_id;
 
 -- name: all_bindings
@@ -54,14 +54,41 @@ select exists (select from modules.contracts where capability = :capability);
 -- Sets which release gets a copy of safe calls; null for none.
 update modules.bindings set shadow_release_id = :release_id where capability = :capability;
 
+-- name: lock_contracts
+-- Waits until nobody adds a contract of the capability, and keeps others from it until the transaction ends.
+select pg_advisory_xact_lock(hashtextextended('contract ' || :capability::text, 0));
+
+-- name: contents_of
+-- What is in force of a capability: the content of each major version.
+select content from modules.contracts where capability = :capability order by major;
+
 -- name: upsert_contract
--- Stores a contract, or a newer minor version of it.
-insert into modules.contracts (capability, major, version, operations, hash) values (:capability, :major, :version, :operations, :hash)
-on conflict (capability, major) do update set version = excluded.version, operations = excluded.operations, hash = excluded.hash;
+-- Puts a version of a contract into force, and keeps it among those that have been.
+with current as (
+    insert into modules.contracts (capability, major, version, content, hash) values (:capability, :major, :version, :content, :hash)
+    on conflict (capability, major) do update set version = excluded.version, content = excluded.content, hash = excluded.hash,
+        added_at = clock_timestamp()
+    returning capability, major, version, content, hash, added_at)
+insert into modules.contract_versions (capability, major, version, content, hash, added_at)
+select capability, major, version, content, hash, added_at from current;
+
+-- name: kept_contract
+-- A contract as a list shows it.
+select capability, major, version, content -> 'title' ->> 'da' as title, hash, added_at
+from modules.contracts where capability = :capability and major = :major;
+
+-- name: kept_contracts
+-- The contracts beyond (:after_capability, :after_major), as a list shows them.
+select capability, major, version, content -> 'title' ->> 'da' as title, hash, added_at from modules.contracts
+where (capability collate "C", major) > (:after_capability::text, :after_major::int) order by capability collate "C", major limit :size;
 
 -- name: all_contracts
 -- The operations of every contract.
-select capability, major, operations from modules.contracts;
+select capability, major, content -> 'operations' as operations from modules.contracts;
+
+-- name: titles
+-- What capabilities are called: the titles of the highest major version of each.
+select distinct on (capability) capability, content -> 'title' as title from modules.contracts order by capability, major desc;
 
 -- name: insert_assertion
 -- Notes that an assertion was used.

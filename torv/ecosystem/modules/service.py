@@ -1,36 +1,22 @@
 """The verbs of modules; the only writer of the schema `modules`."""
 
-from dataclasses import asdict
 from uuid import UUID
 
 from torv.base import db, lease, signing
 from torv.base.access import Access
 from torv.base.db import Tx
-from torv.base.errors import AlreadyExists, CapabilityNotBound
+from torv.base.errors import AlreadyExists, CapabilityNotBound, InvalidInput
 from torv.base.ids import new_id
 from torv.base.pages import Wanted
 from torv.base.sql import load
 from torv.base.trail import note
 from torv.ecosystem.modules.addresses import normal_address
-from torv.ecosystem.modules.contracts import Contract
 from torv.ecosystem.modules.models import Binding, Module, NewModule, NewRelease, Release
-from torv.kernel.records import declare_type, hand_over
+from torv.kernel.records import hand_over
 
 sql = load(__file__)
 db.names_constraint("modules_name_key", AlreadyExists)
 db.names_constraint("releases_version_key", AlreadyExists)
-
-
-async def add_contract(tx: Tx, contract: Contract) -> None:
-    """Store a contract and declare its record types."""
-    operations = [asdict(each) for each in contract.operations]
-    await tx.run(
-        sql.upsert_contract, capability=contract.capability, major=contract.major, version=contract.version,
-        operations=operations, hash=contract.hash,
-    )  # fmt: skip
-    for record_type in contract.records:
-        await declare_type(tx, record_type)
-    await lease.raise_generation(tx)
 
 
 async def register_module(tx: Tx, access: Access, *, new: NewModule) -> Module:
@@ -41,14 +27,24 @@ async def register_module(tx: Tx, access: Access, *, new: NewModule) -> Module:
 
 
 async def register_release(tx: Tx, access: Access, module_id: UUID, *, new: NewRelease, private: bool) -> Release:
-    """Register a release. Raises ModuleAddressInvalid, InvalidInput for the key, or AlreadyExists."""
+    """Register a release. Raises ModuleAddressInvalid, InvalidInput for key or majors, or AlreadyExists."""
     release_id = new_id()
     jwk = signing.public(signing.read_public_key(new.jwk))
     url = normal_address(new.url, private=private)
-    await tx.run(sql.insert_release, id=release_id, module_id=module_id, version=new.version, url=url, jwk=jwk)
+    await tx.run(
+        sql.insert_release, id=release_id, module_id=module_id, version=new.version, url=url, jwk=jwk,
+        majors=normal_majors(new.majors),
+    )  # fmt: skip
     await lease.raise_generation(tx)
     note(tx, access, "write", detail={"release": str(release_id)})
     return await release_by_id(tx, release_id)
+
+
+def normal_majors(majors: dict[str, list[int]]) -> dict[str, list[int]]:
+    """The major versions a release provides, each once and in order. Raises InvalidInput."""
+    if not all(some and all(1 <= each <= 999 for each in some) for some in majors.values()) or len(majors) > 100:
+        raise InvalidInput(reason="majors: capability, and the major versions of its contract, from 1 to 999")
+    return {capability: sorted(set(some)) for capability, some in sorted(majors.items())}
 
 
 async def release_by_id(tx: Tx, release_id: UUID) -> Release:

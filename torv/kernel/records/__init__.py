@@ -10,7 +10,7 @@ from torv.kernel.records.buckets import (
     sum_digests,
     touched_buckets,
 )
-from torv.kernel.records.models import Bucket, LateContent, LateWrite, NewRecord, Record, RecordType
+from torv.kernel.records.models import Bucket, LateContent, LateWrite, NewRecord, Record, RecordType, TimelineLine
 from torv.kernel.records.service import (
     close_fence,
     declare_type,
@@ -23,6 +23,7 @@ from torv.kernel.records.service import (
     record_types,
     write_record,
 )
+from torv.kernel.records.timeline import derive_again, list_timeline
 
 __all__ = [
     "BUCKETS",
@@ -33,14 +34,17 @@ __all__ = [
     "NewRecord",
     "Record",
     "RecordType",
+    "TimelineLine",
     "bucket_of",
     "close_fence",
     "declare_type",
+    "derive_again",
     "digest_of",
     "follow_records",
     "hand_over",
     "has_records_after",
     "late_writes",
+    "list_timeline",
     "read_buckets",
     "read_late_write",
     "read_record",

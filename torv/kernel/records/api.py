@@ -10,8 +10,8 @@ from torv.base import clock
 from torv.base.errors import BindingMoved
 from torv.base.http import Answer, Call, Routes
 from torv.base.pages import DEFAULT_SIZE, Cursor, Page, Size
-from torv.kernel.records import service
-from torv.kernel.records.models import LateContent, LateWrite, NewRecord, Record
+from torv.kernel.records import service, timeline
+from torv.kernel.records.models import LateContent, LateWrite, NewRecord, Record, TimelineLine
 
 routes = Routes("/api/v1/records", "records")
 
@@ -68,6 +68,16 @@ async def late_writes(
 async def read_late_write(call: Call, late_id: UUID) -> LateContent:
     """One of them with what it would have written."""
     return await service.read_late_write(call.tx, call.access, late_id)
+
+
+@routes.reads("/timeline", "read_timeline", None)
+async def list_timeline(
+    call: Call, person: UUID, limit: Size = DEFAULT_SIZE, cursor: Cursor = None
+) -> Page[TimelineLine]:
+    """What the capabilities' records tell about a person, newest first; only of categories you may see."""
+    wanted = call.page(limit, cursor, person=person)
+    lines = await timeline.list_timeline(call.tx, call.access, person, wanted=wanted)
+    return call.paged(lines, wanted, lambda each: [each.at.isoformat(), str(each.record_id)])
 
 
 @routes.reads("/{record_id}", "read", None)

@@ -14,6 +14,7 @@ class RecordType:
     name: str
     category: str  #: the data category a permit must cover
     schema: dict[str, Any]  #: JSON Schema 2020-12 of the body
+    timeline: dict[str, str] | None = None  #: JSON pointers `text` and perhaps `instant`; None: no line in the timeline
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +43,18 @@ class NewRecord:
     id: UUID | None = None  #: None makes a new record
     expected_version: int = 0  #: the version it follows; 0 for a new record
     person_id: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimelineLine:
+    """A line in a person's timeline, derived from the latest version of a record."""
+
+    record_id: UUID
+    capability: str
+    type: str
+    version: int  #: of the record
+    at: datetime  #: when it happened, as the record says; else when it was recorded
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +92,28 @@ class Holder:
     epoch: int | None
     earlier: UUID | None  #: the version written under the same key
     earlier_hash: bytes | None
+    timeline: dict[str, str] | None  #: of the record's type, read inside the fence
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stale:
+    """A type whose timeline must be derived anew, because its contract has changed."""
+
+    capability: str
+    type: str
+    timeline: dict[str, str] | None
+    after: int  #: versions up to this have been derived
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored:
+    """The latest version of a record, as far as a timeline needs it."""
+
+    seq: int
+    id: UUID
+    version: int
+    person_id: UUID | None
+    body: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,11 +1,12 @@
 -- name: upsert_type
--- Declares a record type, or replaces its schema.
-insert into records.types (capability, name, category, schema) values (:capability, :name, :category, :schema)
-on conflict (capability, name) do update set category = excluded.category, schema = excluded.schema;
+-- Declares a record type, or replaces its schema; where its timeline changes, that of older records must be derived anew.
+insert into records.types (capability, name, category, schema, timeline) values (:capability, :name, :category, :schema, :timeline)
+on conflict (capability, name) do update set category = excluded.category, schema = excluded.schema, timeline = excluded.timeline,
+    derived_after = case when records.types.timeline is distinct from excluded.timeline then 0 else records.types.derived_after end;
 
 -- name: record_type
 -- A declared record type.
-select capability, name, category, schema from records.types where capability = :capability and name = :name;
+select capability, name, category, schema, timeline from records.types where capability = :capability and name = :name;
 
 -- name: share_fence
 -- Stands inside the fence of a capability until the transaction ends; waits while a binding is being moved, and then for a write under the same key.
@@ -18,9 +19,10 @@ select pg_advisory_xact_lock(hashtextextended('capability ' || :capability::text
 
 -- name: holder
 -- Who holds the capability, and what was written before under this key. A statement of its own: it must see what was committed while the lock was awaited.
-select h.release_id, h.epoch, v.version_id as earlier, v.request_hash as earlier_hash
+select h.release_id, h.epoch, v.version_id as earlier, v.request_hash as earlier_hash, t.timeline
 from (select :capability::text as capability) asked
 left join records.holders h on h.capability = asked.capability
+left join records.types t on t.capability = asked.capability and t.name = :type
 left join records.versions v on v.capability = asked.capability and v.idempotency_key = :key;
 
 -- name: insert_version
@@ -102,4 +104,43 @@ select array_agg(distinct bucket) from records.versions where capability = :capa
 
 -- name: types_of
 -- The names of a capability's record types.
-select capability, name, category, schema from records.types where capability = :capability order by name;
+select capability, name, category, schema, timeline from records.types where capability = :capability order by name;
+
+-- name: upsert_line
+-- Sets a record's line; without an instant of its own it stands where the record was first written.
+insert into records.timeline (record_id, capability, type, version, person_id, at, text)
+values (:id, :capability, :type, :version, :person_id,
+        coalesce(:at, (select v.at from records.versions v where v.id = :id and v.version = 1)), :text)
+on conflict (record_id) do update set version = excluded.version, person_id = excluded.person_id, at = excluded.at, text = excluded.text;
+
+-- name: remove_line
+-- Takes a record's line away.
+delete from records.timeline where record_id = :id;
+
+-- name: timeline_of
+-- A person's timeline, newest first: the lines of types whose category the permit covers (null: every category).
+select l.record_id, l.capability, l.type, l.version, l.at, l.text
+from records.timeline l join records.types t on t.capability = l.capability and t.name = l.type
+where l.person_id = :person_id and (:categories::text[] is null or t.category = any(:categories))
+  and (:before_at::timestamptz is null or (l.at, l.record_id) < (:before_at, :before_id::uuid))
+order by l.at desc, l.record_id desc limit :size;
+
+-- name: stale_capability
+-- A capability with a type whose timeline must be derived anew.
+select capability from records.types where derived_after is not null order by capability limit 1;
+
+-- name: stale_type
+-- The first such type of a capability.
+select capability, name as type, timeline, derived_after as after from records.types
+where capability = :capability and derived_after is not null order by name limit 1;
+
+-- name: versions_to_derive
+-- The next versions of a type that are their records' latest.
+select v.seq, v.id, v.version, v.person_id, v.body from records.versions v
+where v.capability = :capability and v.type = :type and v.seq > :after
+  and not exists (select from records.versions later where later.id = v.id and later.version > v.version)
+order by v.seq limit :size;
+
+-- name: note_derived
+-- Notes how far a type's timeline has been derived; null when it is done.
+update records.types set derived_after = :after where capability = :capability and name = :type;

@@ -27,7 +27,8 @@ from torv.base.pages import Wanted
 from torv.base.sql import load
 from torv.base.trail import note
 from torv.kernel.records.buckets import bucket_of, digest_of
-from torv.kernel.records.models import Holder, LateContent, LateWrite, NewRecord, Record, RecordType
+from torv.kernel.records.models import Holder, LateContent, LateWrite, NewRecord, Record, RecordType, Stored
+from torv.kernel.records.timeline import derive_line
 
 sql = load(__file__)
 db.names_constraint("versions_person_known", PersonUnknown)
@@ -38,8 +39,13 @@ _validators: dict[tuple[str, str], tuple[dict[str, Any], Any]] = {}  #: type -> 
 
 
 async def declare_type(tx: Tx, record_type: RecordType) -> None:
-    """Make a contract's record type known. Raises RecordInvalid if its schema is not a schema."""
+    """Make a contract's record type known. Raises RecordInvalid if its schema is not a schema.
+
+    Writes in progress are waited for: every later one derives by the new projections, and every earlier one is derived
+    anew where they have changed.
+    """
     _validator(record_type)
+    await close_fence(tx, record_type.capability)
     await tx.run(sql.upsert_type, **asdict(record_type))
 
 
@@ -53,7 +59,7 @@ async def write_record(tx: Tx, access: Access, *, new: NewRecord, key: str) -> R
     await _check(tx, access, new)
     request_hash = _hash_of(new)
     await tx.value(sql.share_fence, capability=new.capability, key=key)
-    holder = await tx.one(Holder, sql.holder, capability=new.capability, key=key)
+    holder = await tx.one(Holder, sql.holder, capability=new.capability, key=key, type=new.type)
     if holder.earlier is not None:
         if holder.earlier_hash != request_hash:
             raise IdempotencyKeyReused
@@ -61,7 +67,7 @@ async def write_record(tx: Tx, access: Access, *, new: NewRecord, key: str) -> R
         return await tx.one(Record, sql.version_by_id, version_id=holder.earlier)
     if holder.epoch is None or holder.release_id != access.caller.release_id:
         return await _keep_late(tx, access, new, key)
-    return await _insert(tx, access, new, key, request_hash, holder.epoch)
+    return await _insert(tx, access, new, key, request_hash, holder)
 
 
 async def _check(tx: Tx, access: Access, new: NewRecord) -> None:
@@ -74,17 +80,21 @@ async def _check(tx: Tx, access: Access, new: NewRecord) -> None:
         raise RecordInvalid(reason=f"/{'/'.join(map(str, error.instance_path))} ({error.kind.name})")
 
 
-async def _insert(tx: Tx, access: Access, new: NewRecord, key: str, request_hash: bytes, epoch: int) -> Record:
+async def _insert(tx: Tx, access: Access, new: NewRecord, key: str, request_hash: bytes, holder: Holder) -> Record:
     record_id, version = new.id or new_id(), new.expected_version + 1
     record = await tx.maybe(
         Record, sql.insert_version, version_id=new_id(), id=record_id, capability=new.capability, type=new.type,
         version=version, person_id=new.person_id, body=new.body, bucket=bucket_of(record_id),
         digest=digest_of(record_id, version, new.person_id, new.body), release_id=access.caller.release_id,
-        epoch=epoch, key=key, request_hash=request_hash,
+        epoch=holder.epoch, key=key, request_hash=request_hash,
     )  # fmt: skip
     if record is None:
         raise VersionMismatch
-    note(tx, access, "write", _subjects(new), detail={"record": str(record.id), "version": version, "epoch": epoch})
+    if holder.timeline is not None:
+        stored = Stored(seq=0, id=record_id, version=version, person_id=new.person_id, body=new.body)
+        await derive_line(tx, new.capability, new.type, stored, holder.timeline)
+    detail = {"record": str(record.id), "version": version, "epoch": holder.epoch}
+    note(tx, access, "write", _subjects(new), detail=detail)
     return record
 
 

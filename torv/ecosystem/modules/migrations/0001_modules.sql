@@ -12,6 +12,7 @@ create table modules.releases (
     version text not null,
     url text not null,
     jwk jsonb not null,
+    majors jsonb not null default '{}', -- capability -> the major versions of its contract that the release provides
     registered_at timestamptz not null default clock_timestamp(),
     constraint releases_version_key unique (module_id, version)
 );
@@ -20,9 +21,21 @@ create table modules.contracts (
     capability text not null,
     major int not null,
     version text not null,
-    operations jsonb not null,
-    hash text not null,
+    content jsonb not null,            -- contract.yaml with its schemas
+    hash text not null,                -- SHA-256 over the canonical content, hex
+    added_at timestamptz not null default clock_timestamp(),
     primary key (capability, major)
+);
+
+-- Every version that has been in force: agreements and requirements name them by their hash.
+create table modules.contract_versions (
+    capability text not null,
+    major int not null,
+    version text not null,
+    content jsonb not null,
+    hash text not null,
+    added_at timestamptz not null,
+    primary key (capability, major, version)
 );
 
 create table modules.bindings (

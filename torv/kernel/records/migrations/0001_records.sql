@@ -4,8 +4,11 @@ create table records.types (
     name text not null,
     category text not null,
     schema jsonb not null,
+    timeline jsonb,                    -- JSON pointers into the body; null: no line in the timeline
+    derived_after bigint,              -- while the timeline is derived anew: versions up to this seq are done
     primary key (capability, name)
 );
+create index types_stale on records.types (capability, name) where derived_after is not null;
 
 create table records.holders (
     capability text primary key,
@@ -38,6 +41,20 @@ create table records.versions (
 create index versions_waiting on records.versions (seq) where position is null;
 create index versions_feed on records.versions (capability, position);
 create index versions_person on records.versions (person_id);
+create index versions_of_type on records.versions (capability, type, seq);
+
+-- One line of each record that has one: derived from its latest version in the transaction that wrote it.
+create table records.timeline (
+    record_id uuid primary key,
+    capability text not null,
+    type text not null,
+    version int not null,
+    person_id uuid not null,
+    at timestamptz not null,
+    text text not null,
+    foreign key (capability, type) references records.types (capability, name)
+);
+create index timeline_person on records.timeline (person_id, at, record_id);
 
 create table records.buckets (
     capability text not null,
