@@ -15,7 +15,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.progress import Progress, TimeElapsedColumn
 
-from torv import agreeing, auditing, capabilities, operating, running, worker
+from torv import agreeing, auditing, operating, running, worker
 from torv import app as api
 from torv.acting import act as _act
 from torv.acting import console
@@ -27,6 +27,7 @@ from torv.base.settings import SettingInvalid, Settings, read_settings
 from torv.base.trail import check_clock
 from torv.demo import show, tell_story
 from torv.doctor import examine
+from torv.ephemeral import serve_ephemeral
 from torv.interfaces.cpr import Imported, Stage
 from torv.kernel.classification import ChangeKind
 from torv.kernel.organisation import document_of, read_document
@@ -45,7 +46,6 @@ keys = typer.Typer(no_args_is_help=True, help="Torv's own keys.")
 commands.add_typer(keys, name="keys")
 commands.add_typer(auditing.commands, name="audit")
 commands.add_typer(agreeing.commands, name="agreement")
-commands.add_typer(capabilities.commands, name="capability")
 
 
 class Rotatable(StrEnum):
@@ -53,9 +53,13 @@ class Rotatable(StrEnum):
 
 
 @commands.command()
-def serve() -> None:
+def serve(
+    ephemeral: Annotated[
+        bool, typer.Option(help="A whole installation with a database of its own, deleted when it stops.")
+    ] = False,
+) -> None:
     """Answer requests: as many processes as TORV_PROCESSES says, on one port, restarted when they die."""
-    _run(_serve(read_settings()))
+    _run(_serve_ephemeral(read_settings()) if ephemeral else _serve(read_settings()))
 
 
 @commands.command("serve-one", hidden=True)
@@ -202,6 +206,11 @@ async def _serve(settings: Settings) -> None:
         await supervisor.stop_all()
 
 
+async def _serve_ephemeral(settings: Settings) -> None:
+    logs.configure(settings.log_level)
+    await serve_ephemeral(settings, _on_stop())
+
+
 async def _work(settings: Settings) -> None:
     logs.configure(settings.log_level)
     async with running.database_of(settings) as dsn:
@@ -221,10 +230,15 @@ async def _import_cpr(dsn: str, file: Path) -> Imported:
 
 
 async def _until_stopped() -> None:
+    await _on_stop().wait()
+
+
+def _on_stop() -> asyncio.Event:
+    """Set from the moment somebody asks us to stop."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await stopped.wait()
+    return stopped
 
 
 def main() -> None:

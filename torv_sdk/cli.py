@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from torv_sdk import certifications, creation
 from torv_sdk.canonical import parse
 from torv_sdk.client import access_token, enrol
 from torv_sdk.keys import ALGORITHMS, KINDS, fingerprint, make_key, read_key, sign_agreement, thumbprint
@@ -16,14 +17,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; 1 and one sentence on stderr if it cannot be done."""
     options = _parser().parse_args(arguments)
     try:
-        sys.stdout.write(options.run(options) + "\n")
+        done = options.run(options)
     except KernelRefusal as refusal:
         sys.stderr.write(f"torv-sdk: {refusal.document['title']}\n")
         return 1
     except (OSError, ValueError) as error:
         sys.stderr.write(f"torv-sdk: {error}\n")
         return 1
-    return 0
+    told, status = done if isinstance(done, tuple) else (done, 0)
+    sys.stdout.write(told + "\n")
+    return int(status)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     sign.add_argument("--signer", required=True, help="your CVR number")
     sign.add_argument("--kind", choices=KINDS, default="accept", help="what you say about it (default: accept)")
     sign.set_defaults(run=_sign)
+    creation.add_to(commands)
+    certifications.add_to(commands)
     token = commands.add_parser("token", help="fetch an access token as a release; prints it")
     token.add_argument("--url", required=True, help="Torv's address")
     token.add_argument("--key", type=Path, required=True, help="the release's key")

@@ -1,0 +1,142 @@
+"""`torv-sdk new`: a module to begin with, made from a contract's own data."""
+
+import argparse
+import keyword
+import re
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from torv_sdk.extras import contract_named
+
+if TYPE_CHECKING:
+    from torv_sdk.contracts import Contract, Operation
+
+_FILES = {
+    "pyproject.toml": "pyproject.toml.template",
+    "manifest.yaml": "manifest.yaml.template",
+    "README.md": "README.md.template",
+    "{name}.py": "module.py.template",
+    "tests/test_{name}.py": "test_module.py.template",
+}
+_SDK = ("Problem", "Record", "Settings", "bucket", "instant")  #: what a module may need of the SDK, besides the rest
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser's commands."""
+    new = commands.add_parser("new", help="make a folder with a module that passes bronze")
+    new.add_argument("name", help="the module's name: small letters, digits and _")
+    new.add_argument("--contract", required=True, help="the capability, as notes or notes/1; or a contract's folder")
+    new.add_argument("--into", type=Path, default=Path(), help="where the folder is made (default: here)")
+    new.set_defaults(run=_new)
+
+
+def _new(options: argparse.Namespace) -> str:
+    place = make_module(options.name, contract_named(options.contract), options.into)
+    return f"{place} is made. Look at {place / options.name}.py, and run: pip install {place}"
+
+
+def make_module(name: str, contract: "Contract", into: Path) -> Path:
+    """Make the folder `into`/`name`; gives it. Raises ValueError for a name, FileExistsError if something is there."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{1,39}", name) or keyword.iskeyword(name):
+        raise ValueError("a module's name is 2 to 40 small letters, digits and _, and begins with a letter")
+    place, known = into / name, _known(name, contract)
+    place.mkdir(parents=True)
+    (place / "tests").mkdir()
+    for target, template in _FILES.items():
+        text = files("torv_sdk").joinpath("creating", template).read_text("utf-8")
+        (place / target.format(name=name)).write_text(Template(text).substitute(known), encoding="utf-8")
+    return place
+
+
+def _known(name: str, contract: "Contract") -> dict[str, str]:
+    """What the templates are filled with."""
+    operations = "".join(_operation(contract, each) for each in contract.operations.values())
+    stamps = "".join(
+        f',\n            "{each}": instant(record.body.get("{each}")) or record.at' for each in _stamps(contract)
+    )
+    used = operations + stamps
+    imports = [word for word in _SDK if word not in ("Problem", "instant") or f"{word}(" in used]
+    return {
+        "name": name, "title": name.replace("_", " ").capitalize(), "capability": contract.capability,
+        "major": str(contract.major), "danish": contract.title["da"], "operations": operations, "stamps": stamps,
+        "imports": ", ".join(imports),
+    }  # fmt: skip
+
+
+def _operation(contract: "Contract", operation: "Operation") -> str:
+    """The handler of one operation; of one whose shape says too little, only its beginning."""
+    body = contract.body_schema(operation.name)
+    if "{" in operation.path:
+        lines = _unknown()
+    elif operation.is_safe:
+        lines = _listing(contract, operation) or _unknown()
+    else:
+        lines = _unknown() if body is None or operation.method != "POST" else _writing(contract, operation, body)
+    head = [
+        f'@module.operation("{operation.name}")',
+        f"async def {operation.name}(call: Call) -> Answer:",
+        f'    """{contract.summary(operation.name)}."""',
+    ]
+    return "\n" + "".join(f"    {line}\n" for line in [*head, *(f"    {line}" for line in lines)])
+
+
+def _writing(contract: "Contract", operation: "Operation", body: dict[str, Any]) -> list[str]:
+    """Writes one record from the body."""
+    lines = ["body = call.json()", f'CONTRACT.check_body("{operation.name}", body)']
+    if "person_id" in body.get("required", []):
+        lines.append('person_id = call.uuid("person_id", body.pop("person_id"))')
+    elif "person_id" in body.get("properties", {}):
+        lines.append('person_id = call.uuid("person_id", body.pop("person_id")) if "person_id" in body else None')
+    else:
+        lines.append("person_id = None")
+    status, _ = contract.answer_schema(operation.name)
+    lines.append(
+        f'record = await call.records.write("{_record_type(contract, operation)}", person_id=person_id, body=body)'
+    )
+    return [*lines, f"return Answer(show(record), status={status})"]
+
+
+def _listing(contract: "Contract", operation: "Operation") -> list[str]:
+    """Lists records where the answer is an object with one list; nothing for other answers."""
+    _, schema = contract.answer_schema(operation.name)
+    lists = [name for name, each in schema.get("properties", {}).items() if each.get("type") == "array"]
+    if len(lists) != 1 or set(schema.get("required", [])) - set(lists):
+        return []
+    parameters = {each["name"]: each for each in contract.query_parameters(operation.name)}
+    lines = [
+        f'CONTRACT.check_query("{operation.name}", call.query)',
+        f'found = memory.newest("{_record_type(contract, operation)}")',
+    ]
+    if "person_id" in parameters:
+        lines.append('person_id = call.uuid("person_id", call.query.get("person_id"))')
+        lines.append("found = [record for record in found if record.person_id == person_id]")
+    if limit := parameters.get("limit", {}).get("schema"):
+        most = limit.get("maximum", 200)
+        lines.append(f'found = found[: call.number("limit", default={limit.get("default", most)}, most={most})]')
+    return [*lines, f'return Answer({{"{lists[0]}": [show(record) for record in found]}})']
+
+
+def _unknown() -> list[str]:
+    return ['raise Problem(503, "not_written_yet", "This part of the module is still to be written.", retry_after=60)']
+
+
+def _record_type(contract: "Contract", operation: "Operation") -> str:
+    """The record type an operation is about: the one its name holds, or else the contract's first."""
+    named = [each for each in contract.record_types if each in operation.name]
+    return max(named, key=len) if named else contract.record_types[0]
+
+
+def _stamps(contract: "Contract") -> list[str]:
+    """The times an answer must have although a body need not: they are the record's own."""
+    found: list[str] = []
+    for operation in contract.operations.values():
+        body = contract.body_schema(operation.name)
+        if operation.is_safe or body is None:
+            continue
+        _, answer = contract.answer_schema(operation.name)
+        must = set(answer.get("required", [])) - set(body.get("required", []))
+        properties = answer.get("properties", {})
+        found += [name for name in sorted(must) if properties.get(name, {}).get("format") == "date-time"]
+    return list(dict.fromkeys(found))
