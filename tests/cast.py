@@ -138,7 +138,7 @@ async def enter_cast(database: Database, users: dict[str, User], keys: Keys) -> 
         ourselves = NewPartner(cvr=MUNICIPALITY, name="Fjordby Kommune", kind=PartnerKind.MUNICIPALITY)
         await register_partner(tx, cast.user("partners.register"), new=ourselves)
         for part in PARTS:
-            await _enter_part(tx, cast, part)
+            await enter_part(tx, cast, part)
             cast.agreements[part.module] = await enter_agreement(tx, cast, content_of(part), keys)
         await bind(tx, cast.user("modules.bind"), capability="notes", release_id=cast.releases["nordnote"])
     return cast
@@ -171,7 +171,7 @@ def grant_of(module: str, number: int, grant: Grant, **changes: Any) -> dict[str
     }  # fmt: skip
 
 
-async def _enter_part(tx: Tx, cast: Cast, part: Part) -> None:
+async def enter_part(tx: Tx, cast: Cast, part: Part) -> None:
     access = cast.user("modules.register")
     partner = await register_partner(tx, access, new=NewPartner(cvr=part.cvr, name=part.name))
     module = await register_module(tx, access, new=NewModule(partner_id=partner.id, name=part.module))

@@ -1,12 +1,16 @@
 """A contract's files: what cannot be used is refused by file, place and reason, in both languages."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.architecture.tree import ROOT
 from tests.ecosystem.aids import CONTRACT, LOAN, files, write_folder
 from torv.ecosystem.modules import ContractInvalid, read_contract, read_folder, shipped_contracts
+
+KINDS, TIMELINE = ("yaml", "json"), {"instant": "/lent_on", "text": "/what"}
 
 
 def faults(contents: dict[str, str]) -> list[tuple[str, str, str]]:
@@ -156,3 +160,14 @@ def test_sizes_are_bounded(tmp_path: Path) -> None:
         read_folder(write_folder(tmp_path, large))
     many = {**files(), **{f"records/{number}.json": "{}" for number in range(200)}}
     assert faults(many) == [("*", "", "has more than 201 files")]
+
+
+def test_the_how_to_shows_a_contract_that_can_be_used() -> None:
+    page = (ROOT / "docs" / "how-to" / "add-a-capability.md").read_text(encoding="utf-8")
+    [contract], [loan] = (re.findall(rf"^```{kind}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL) for kind in KINDS)
+    shown = read_contract({"contract.yaml": contract, "records/loan.json": loan})
+    assert (shown.capability, [each.timeline for each in shown.records]) == ("aids", [TIMELINE])
+    message = "/records/0/projections/timeline/text: fører ikke til en tekst i skemaet"
+    assert message in page
+    [fault] = faults({"contract.yaml": contract.replace("text: /what", "text: /whom"), "records/loan.json": loan})
+    assert f"{fault[1]}: " == message[: len(fault[1]) + 2]

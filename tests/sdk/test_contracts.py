@@ -119,3 +119,25 @@ def test_what_is_installed_is_what_stands_here():
 def test_a_contract_that_is_not_there_is_refused(name, major):
     with pytest.raises(torv_contracts.ContractUnknown):
         torv_contracts.folder(name, major)
+
+
+def test_a_contract_of_a_municipality_is_found_beside_the_bundle(tmp_path, monkeypatch):
+    place = tmp_path / "own" / "aids" / "v1"
+    place.mkdir(parents=True)
+    (place / "contract.yaml").write_text("{}")
+    monkeypatch.setenv("TORV_CONTRACTS", f"{tmp_path / 'nothing'}:{tmp_path / 'own'}")
+    assert torv_contracts.folder("aids", 1) == place
+    assert torv_contracts.folder("notes", 1).parent.parent != tmp_path / "own"
+    with pytest.raises(torv_contracts.ContractUnknown):
+        torv_contracts.folder("aids", 2)
+    monkeypatch.delenv("TORV_CONTRACTS")
+    with pytest.raises(torv_contracts.ContractUnknown):
+        torv_contracts.folder("aids", 1)
+
+
+@each_contract
+def test_a_contract_follows_its_schema_and_an_unknown_word_does_not(folder):
+    contract = load(folder / "contract.yaml")
+    follows = jsonschema_rs.Draft202012Validator(torv_contracts.contract_schema())
+    assert follows.is_valid(contract)
+    assert not follows.is_valid({**contract, "more": 1})
