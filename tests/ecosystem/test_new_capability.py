@@ -1,6 +1,7 @@
 """A capability nobody has coded for comes in as data; it is provided, called, recorded, shown, and moved."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -208,6 +209,36 @@ async def test_a_major_version_the_module_does_not_provide_is_refused_clearly(
         "select count(*) from base.trail where kind = 'outcome' and result = 'major_not_provided'"
     )
     assert outcome == 1
+
+
+async def test_nobody_is_moved_to_who_lacks_a_major_version_that_is_served(
+    api: Api, lenders: Cast, outsider: Connection, worker: None
+) -> None:
+    async with provided(api, lenders, outsider, {"aids": [1, 2]}):
+        detail = await _end_of_move(api, lenders.releases["skridt"], outsider, "aborted")
+    assert detail == {"reason": "majors_missing", "majors": [2]}
+
+
+async def test_a_capability_without_records_is_moved_too(
+    api: Api, lenders: Cast, outsider: Connection, worker: None
+) -> None:
+    without = CONTRACT[: CONTRACT.index("records:")] + "records: []\n"
+    assert (await api.post("/api/v1/contracts", {"files": {"contract.yaml": without}}, by=ANNA)).status == 201
+    binding = {"capability": "aids", "release_id": str(lenders.releases["trinvis"])}
+    assert (await api.post("/api/v1/bindings", binding, by=ANNA)).status == 201
+    await _end_of_move(api, lenders.releases["skridt"], outsider, "watching")
+    [bound] = [each for each in (await api.get("/api/v1/bindings", by=ANNA)).json["items"] if each["epoch"] == 2]
+    assert bound["capability"] == "aids"
+
+
+async def _end_of_move(api: Api, release: Any, outsider: Connection, end: str) -> Any:
+    """Plan a move and wait until it has come to this end; gives what its last step says."""
+    planned = (await api.post(MOVES, {"capability": "aids", "to_release": str(release)}, by=ANNA)).json["id"]
+    async with asyncio.timeout(20):
+        while await outsider.fetchval("select state from moves.moves where id::text = $1", planned) != end:
+            await asyncio.sleep(0.02)
+    last = "select detail from moves.steps where move_id::text = $1 order by seq desc limit 1"
+    return json.loads(await outsider.fetchval(last, planned))
 
 
 @pytest.mark.parametrize("majors", [{"aids": []}, {"aids": [0]}, {"aids": [1000]}])

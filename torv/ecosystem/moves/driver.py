@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import product
 from uuid import UUID
 
 from torv.base import clock, lease
@@ -55,17 +56,20 @@ class Driver:
         await self._enter(move, MoveState.PREFLIGHT)
 
     async def _preflight(self, move: Move) -> None:
-        """May the candidate provide the capability, hand it out again, and write its records?"""
+        """May the candidate provide the capability, in every major version that is served, and write its records?"""
         candidate = await self._candidate(move)
         async with self._database.reading() as tx:
             kinds = await record_types(tx, move.capability)
+            served = (await release_by_id(tx, move.from_release)).provides(move.capability)
+        missing = sorted(set(served) - set(candidate.provides(move.capability)))
+        if missing:
+            await self._give_up(move, "majors_missing", majors=missing)
+            return
         for kind in kinds:
-            for service_name, operation in (
-                (move.capability, "provide"),
-                (move.capability, "export"),
-                ("records", "write"),
-            ):
-                self._may(candidate, Demand(service=service_name, operation=operation, category=kind.category))
+            for operation, major in product(("provide", "export"), served):
+                demand = Demand(service=move.capability, operation=operation, category=kind.category, major=major)
+                self._may(candidate, demand)
+            self._may(candidate, Demand(service="records", operation="write", category=kind.category))
         await self._enter(move, MoveState.HYDRATING)
 
     async def _hydrate(self, move: Move) -> None:
@@ -196,4 +200,4 @@ class Driver:
             return await release_by_id(tx, move.to_release)
 
     def _position(self, move: Move) -> int:
-        return min(each.position for each in self._progress[move.id])
+        return min((each.position for each in self._progress[move.id]), default=0)  # a capability may have no records
