@@ -22,7 +22,7 @@ records:
 kernel:
   needs: [records.write, records.follow]
 """
-LOAN = {
+LOAN: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
     "required": ["what"],

@@ -8,7 +8,10 @@ import pytest
 
 from tests.architecture.tree import ROOT
 from tests.ecosystem.aids import CONTRACT, LOAN, files, write_folder
+from torv.app import make_application
+from torv.base.settings import Settings
 from torv.ecosystem.modules import ContractInvalid, read_contract, read_folder, shipped_contracts
+from torv.ecosystem.modules.contract_checks import SERVICES
 
 KINDS, TIMELINE = ("yaml", "json"), {"instant": "/lent_on", "text": "/what"}
 
@@ -54,6 +57,7 @@ def test_what_is_shipped_can_be_used() -> None:
         ("version: 1.0.0", "version: 2026-01-01", "/version", "is not spelled as it must be"),
         ("major: 1", "major: 0", "/major", "is too small"),
         ("capability: aids", "capability: ../aids", "/capability", "is not spelled as it must be"),
+        ("capability: aids", "capability: records", "/capability", "is one of Torv's own services"),
         ("id: list_loans", "id: lend", "/operations/1/id", "stands twice"),
         ("method: GET", "method: FETCH", "/operations/1/method", "is not one of the possible values"),
         ("method: GET, path: /loans, safe: true", "method: GET, path: /loans, safe: false", "/operations/1/safe",
@@ -71,6 +75,13 @@ def test_what_is_shipped_can_be_used() -> None:
 )  # fmt: skip
 def test_a_fault_in_contract_yaml_is_named(old: str, new: str, place: str, reason: str) -> None:
     assert faults(changed(old, new)) == [("contract.yaml", place, reason)]
+
+
+def test_no_capability_can_have_the_name_of_a_service_of_ours(tmp_path: Path) -> None:
+    application = make_application(Settings(state_dir=tmp_path), dsn="")
+    rules = [getattr(getattr(route, "endpoint", None), "rule", None) for route in application.routes]
+    services = {rule.demand.service for rule in rules if rule is not None and rule.demand is not None}
+    assert {"records", "persons", "moves"} <= services <= SERVICES
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,9 @@ SKRIDT = Part(cvr="36563206", name="Skridt for Skridt A/S", module="skridt", gra
 @pytest.fixture
 async def lenders(database: Database, cast: Cast, keys: Keys) -> Cast:
     """The cast and two partners more, who agree with the municipality on lending aids."""
-    own = {name: dict(getattr(cast, name)) for name in Cast.__slots__ if isinstance(getattr(cast, name), dict)}
+    own: dict[str, Any] = {
+        each.name: dict(value) for each in fields(cast) if isinstance(value := getattr(cast, each.name), dict)
+    }
     wider = replace(cast, **own)
     async with database.transaction() as tx:
         for part in (TRINVIS, SKRIDT):

@@ -1,6 +1,7 @@
 """The timeline: derived where the record is written, shown to those who may see it, derived anew by slices."""
 
 import asyncio
+from contextvars import Context
 from datetime import UTC, datetime
 from typing import Any
 
@@ -122,11 +123,11 @@ async def test_a_module_without_the_grant_sees_no_timeline(shared_api: Api, cast
 async def test_it_comes_by_pages_and_is_logged_about_the_person(api: Api, cast: Cast, outsider: Connection) -> None:
     for number in range(5):
         await write(api, f"{number}", body={"text": f"{number}", "written_at": "2026-01-01T00:00:00Z"})
-    shown, cursor = list[str](), ""
-    while cursor is not None:
-        page = (await api.get(f"{api.RECORDS}/timeline?person={cast.bjorn.id}&limit=2{cursor}", by=ANNA)).json
+    shown, cursor = list[str](), "&limit=2"
+    while cursor:
+        page = (await api.get(f"{api.RECORDS}/timeline?person={cast.bjorn.id}{cursor}", by=ANNA)).json
         shown += [each["text"] for each in page["items"]]
-        cursor = f"&cursor={page['next']}" if page["next"] else None
+        cursor = f"&limit=2&cursor={page['next']}" if page["next"] else ""
     assert sorted(shown) == ["0", "1", "2", "3", "4"]
     assert len(shown) == 5
     logged = "select count(*) from base.trail where operation = 'records.read_timeline' and $1 = any(subjects)"
@@ -162,6 +163,21 @@ async def slices(database: Database, pointers: dict[str, str] | None) -> int:
             if not await derive_again(tx):
                 return count
         count += 1
+
+
+async def test_a_write_under_way_is_waited_for_and_derived_anew(database: Database, cast: Cast) -> None:
+    """Else it would have the line of the former projection for ever, or none."""
+    access = cast.program("nordnote", "records.write", "notes")
+    record = NewRecord(capability="notes", type="note", body={"text": "x", "more": "y"}, person_id=cast.bjorn.id)
+    async with database.transaction() as tx:
+        await write_record(tx, access, new=record, key="1")
+        declaring = asyncio.create_task(slices(database, {"text": "/more"}), context=Context())
+        await asyncio.sleep(0.3)
+        assert not declaring.done()
+    assert await declaring == 1
+    async with database.reading() as tx:
+        shown = await list_timeline(tx, cast.user("records.read_timeline", "*"), cast.bjorn.id, wanted=ALL)
+    assert [each.text for each in shown] == ["y"]
 
 
 async def test_the_worker_derives_what_is_behind(api: Api, cast: Cast, worker: None, outsider: Connection) -> None:

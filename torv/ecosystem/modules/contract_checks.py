@@ -7,6 +7,12 @@ from typing import Any
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 MAIN = "contract.yaml"
+#: Torv's own services, present and planned: a grant for one of them must never be a grant for a capability
+SERVICES = frozenset({
+    "agreements", "audit", "calendar", "cases", "classification", "documents", "events", "gateway", "health",
+    "identity", "interfaces", "keys", "modules", "moves", "organisation", "partners", "persons", "records",
+    "requirements", "service_levels", "torv", "web",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +28,7 @@ class Fault:
 def faults_of(content: dict[str, Any]) -> list[Fault]:
     """What is wrong with a content that follows the schema of contract.yaml."""
     return [
+        *_name(content),
         *_version(content),
         *_twins(content, "operations", "id"),
         *_twins(content, "records", "type"),
@@ -54,6 +61,11 @@ def _words(value: Any, place: str) -> Iterator[tuple[str, str, str]]:
     elif isinstance(value, list):
         for number, each in enumerate(value):
             yield from _words(each, f"{place}/{number}")
+
+
+def _name(content: dict[str, Any]) -> Iterator[Fault]:
+    if content["capability"] in SERVICES:
+        yield _fault(MAIN, "/capability", "is one of Torv's own services", "er en af Torvs egne tjenester")
 
 
 def _version(content: dict[str, Any]) -> Iterator[Fault]:
