@@ -14,7 +14,7 @@ import jsonschema_rs
 import torv_contracts
 import yaml
 
-from torv_sdk.canonical import canonical
+from torv_sdk.canonical import canonical, parse
 from torv_sdk.problems import invalid
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -38,7 +38,7 @@ class Contract:
         """Read a contract's folder. Raises OSError, KeyError or ValueError if it is none."""
         read = {name: yaml.safe_load((folder / name).read_text("utf-8")) for name in ("contract.yaml", "openapi.yaml")}
         about, self._openapi = read["contract.yaml"], read["openapi.yaml"]
-        self.folder = folder
+        self.folder, self._about = folder, about
         self.capability: str = about["capability"]
         self.major: int = about["major"]
         self.version: str = about["version"]
@@ -58,10 +58,16 @@ class Contract:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 (hex) over the canonical JSON of {file name: SHA-256 (hex) of its bytes} for every file."""
-        files = sorted(path for path in self.folder.rglob("*") if path.is_file())
-        hashes = {each.relative_to(self.folder).as_posix(): sha256(each.read_bytes()).hexdigest() for each in files}
-        return sha256(canonical(hashes)).hexdigest()
+        """SHA-256 (hex) over the canonical JSON of contract.yaml with the schemas in the place of their files' names.
+
+        Torv reckons the same (`torv capability list`), so a report and an agreement mean the same contract.
+        """
+        filled = {
+            part: [{**each, "schema": parse((self.folder / each["schema"]).read_bytes())} for each in self._about[part]]
+            for part in ("records", "events")
+            if part in self._about
+        }
+        return sha256(canonical({**self._about, **filled})).hexdigest()
 
     def summary(self, name: str) -> str:
         """What an operation does, as the contract says it."""

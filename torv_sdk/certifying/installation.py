@@ -68,6 +68,7 @@ async def installed(torv: str, issuer: str, contract: Contract, module_url: str)
     with tempfile.TemporaryDirectory(prefix="torv-certify-") as name:
         async with _running(torv, issuer, Path(name)) as told, aiohttp.ClientSession() as http:
             office = _Office(http, told["url"])
+            await _run(torv, "capability", "add", str(contract.folder), TORV_STATE_DIR=told["state_dir"])
             yield await office.enter(torv, issuer, contract, module_url, Path(name), told["users"])
 
 
@@ -114,7 +115,8 @@ class _Office:
         await self._enrol(partner, folder / "partner.pem")
         key = make_key(folder / "release.pem")
         module = (await self._post("/api/v1/modules", {"partner_id": partner, "name": "module"}))["id"]
-        new = {"version": "1.0.0", "url": module_url, "jwk": _public(key)}
+        majors = {contract.capability: [contract.major]}
+        new = {"version": "1.0.0", "url": module_url, "jwk": _public(key), "majors": majors}
         release = (await self._post(f"/api/v1/modules/{module}/releases", new))["id"]
         await self._agree(await _agreement(torv, contract, folder), folder / "partner.pem", users)
         await self._post("/api/v1/bindings", {"capability": contract.capability, "release_id": release})
@@ -171,26 +173,24 @@ async def _agreement(torv: str, contract: Contract, folder: Path) -> dict[str, A
         "--capability": contract.capability, "--activity": "proeve", "--law": "SEL §83", "--purpose": "Prøve",
         "--clauses": str(clauses),
     }  # fmt: skip
-    command = [
-        torv,
-        "agreement",
-        "new",
-        "keeps-records",
-        str(file),
-        *(part for pair in options.items() for part in pair),
-    ]
-    command += [part for category in contract.categories for part in ("--category", category)]
-    mine = {name: value for name, value in os.environ.items() if not name.startswith("TORV_")}
-    process = await asyncio.create_subprocess_exec(
-        *command, env=mine, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
-    )
-    _, complaint = await process.communicate()
-    if process.returncode:
-        raise NoTorv(f"torv made no agreement: {complaint.decode(errors='replace')[-500:]}")
+    told = [part for pair in options.items() for part in pair]
+    told += [part for category in contract.categories for part in ("--category", category)]
+    await _run(torv, "agreement", "new", "keeps-records", str(file), *told)
     content: dict[str, Any] = json.loads(file.read_text("utf-8"))
     for grant in content["grants"]:
         grant["major"] = contract.major if grant["service"] == contract.capability else 1
     return content
+
+
+async def _run(torv: str, *arguments: str, **settings: str) -> None:
+    """Run one of Torv's commands. Raises NoTorv if it ends in another way than well."""
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("TORV_")}
+    process = await asyncio.create_subprocess_exec(
+        torv, *arguments, env=mine | settings, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    said, _ = await process.communicate()
+    if process.returncode:
+        raise NoTorv(f"torv {arguments[0]} {arguments[1]}: {said.decode(errors='replace')[-500:]}")
 
 
 def _public(key: ECKey) -> dict[str, Any]:

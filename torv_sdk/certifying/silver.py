@@ -17,7 +17,7 @@ from torv_sdk.certifying.stand import Answered, Stand, essence
 from torv_sdk.contracts import Operation
 from torv_sdk.records import BUCKETS, bucket
 
-HELD_BACK = 0.7  #: seconds Torv's acknowledgement is held back, to see who waits for it
+HELD_BACK = 1.5  #: seconds Torv's acknowledgement is held back, to see who waits for it
 SETTLE_TIME = 10.0  #: seconds for a retry, or for the feed to reach the module
 LATE_TIME = 3.0  #: seconds in which a write that was refused must not turn up after all
 
@@ -35,7 +35,7 @@ async def settled(stand: Stand) -> dict[str, dict[str, Any]]:
     """Torv's records, as soon as the feed (which follows writes by moments) gives the same twice."""
     known = await _records(stand)
     while True:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.15)
         if (again := await _records(stand)).keys() == known.keys():
             return again
         known = again

@@ -84,7 +84,7 @@ class Stand:
         now = int(time.time())
         claims = {
             "iss": self.door.url, "aud": self.client_id, "sub": f"user:{SOMEBODY}", "iat": now, "exp": now + 60,
-            "cap": self.contract.capability, "op": operation, "major": self.contract.major, **changes,
+            "cap": self.contract.capability, "op": operation, "maj": self.contract.major, **changes,
         }  # fmt: skip
         kept = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode({"alg": "ES256", "kid": self.door.kid}, kept, self.door.key, algorithms=["ES256"])
