@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.sdk.certified import ROOT, broken_in, in_the_project, order_for
-from torv_sdk.certifying import RULES, Level, NoTorv, Outcome, certify, judge, place, program_of_torv
+from torv_sdk.certifying import RULES, Level, NoTorv, Outcome, certify, judge, place, program_of_torv, silver
 from torv_sdk.certifying import certifying as running
 
 __all__ = ["in_the_project"]
@@ -26,6 +26,7 @@ async def a_torv(level=Level.GOLD):
 
 async def test_each_mistake_is_found_and_only_that_one(monkeypatch) -> None:
     """Each up to its own level; in one test, because a Torv takes its time to start. Bronze has a test of its own."""
+    monkeypatch.setattr(silver, "LATE_TIME", 1.0)
     found = {}
     async with a_torv() as (order, here):
         for rule in BEYOND:
