@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.sdk.certified import ROOT, broken_in, free_url, in_the_project, order_for
+from tests.certification.certified import ROOT, broken_in, free_url, in_the_project, order_for
 from torv_sdk.certifying import RULES, Broken, Level, certify, judge, place
 from torv_sdk.certifying import certifying as running
 from torv_sdk.certifying import stand as stand_of_a_module

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.sdk.certified import ROOT, broken_in, in_the_project, order_for
+from tests.certification.certified import ROOT, broken_in, in_the_project, order_for
 from torv_sdk.certifying import RULES, Level, NoTorv, Outcome, certify, judge, place, program_of_torv, silver
 from torv_sdk.certifying import certifying as running
 

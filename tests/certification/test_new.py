@@ -11,7 +11,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from tests.sdk.certified import ROOT, free_url
+from tests.certification.certified import ROOT, free_url
 from torv_sdk.certifying import verify_report
 from torv_sdk.cli import main
 from torv_sdk.contracts import Contract

@@ -1,4 +1,4 @@
-"""Modules that break one rule each: Kviknote, and one thing done wrong. `python -m tests.sdk.broken_modules RULE`.
+"""Modules that break one rule each: Kviknote, and one thing done wrong. `python -m tests.certification.broken_modules RULE`.
 
 Nothing here is clever: each is a mistake a supplier could make.
 """

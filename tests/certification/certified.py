@@ -20,7 +20,7 @@ def free_url() -> str:
 def order_for(program: str, *, level: Level = Level.BRONZE, url: str | None = None, torv: str | None = None) -> Order:
     """An order for what `python -c PROGRAM` or, by its name, a mistake runs."""
     contract = Contract.of("notes", 1)
-    command = f"{sys.executable} -m tests.sdk.broken_modules {program}"
+    command = f"{sys.executable} -m tests.certification.broken_modules {program}"
     return Order(url=url or free_url(), contract=contract, level=level, start=command, torv=torv)
 
 
