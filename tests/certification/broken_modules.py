@@ -1,4 +1,4 @@
-"""Modules that break one rule each: Kviknote, and one thing done wrong. They start as `python -m` and the rule."""
+"""Modules that break one rule each: Kviknote, and one thing done wrong. They start as `python -m`, with the rule.
 
 Nothing here is clever: each is a mistake a supplier could make.
 """
