@@ -13,8 +13,9 @@ WHEELS := .torv/wheels
 OWN = $(WHEELS)/torv_contracts-*.whl $(WHEELS)/torv_sdk-*.whl
 # A suite is name:budget in seconds:folders. `make test` runs the first list, `make test-all` both.
 SUITES := architecture:60:tests/architecture base:180:tests/base kernel:300:tests/kernel ecosystem:360:tests/ecosystem \
-  security:300:tests/security web:120:tests/web contract:120:tests/contract sdk:90:tests/sdk
-SLOW_SUITES := interfaces:240:tests/interfaces docs:420:tests/docs certification:420:tests/certification mutants:1500:tests/mutants kill:900:tests/kill
+  web:120:tests/web contract:120:tests/contract sdk:90:tests/sdk
+SLOW_SUITES := security:300:tests/security interfaces:240:tests/interfaces docs:420:tests/docs \
+  certification:420:tests/certification mutants:1500:tests/mutants kill:900:tests/kill
 STORY_BUDGET := 90
 names = $(foreach suite,$(1),suite/$(firstword $(subst :, ,$(suite))))
 MODULES := $(patsubst modules/%/pyproject.toml,%,$(wildcard modules/*/pyproject.toml))
@@ -74,7 +75,7 @@ modules/%/.venv/.installed: modules/%/.venv/.locked .venv/.own $$(call sources,m
 # ---- check -----------------------------------------------------------------------------------------------------------
 test: lint $(call names,$(SUITES)) story ## format, lint, types, import rules, tests and the story, each with a time budget
 
-test-all: test $(call names,$(SLOW_SUITES)) ## all of that, then files, how-tos, certification, the mutants and the killings
+test-all: test $(call names,$(SLOW_SUITES)) ## all of that, then attacks, files, how-tos, certification, mutants and kills
 
 lint: install ## format, lint, types and import rules
 	@$(TIMED) format 20 $(BIN)/ruff format --quiet --check .
