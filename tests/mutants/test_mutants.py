@@ -130,14 +130,9 @@ MUTANTS = (
     ),
     Mutant(
         name="nobody is told that an agreement was suspended",
-        file="ecosystem/agreements/service.py",
-        text=(
-            "    await tx.run(sql.insert_event, agreement_id=agreement_id, kind=kind, user_id=access.caller.user_id)\n"
-            "    await lease.raise_generation(tx)\n"
-        ),
-        instead=(
-            "    await tx.run(sql.insert_event, agreement_id=agreement_id, kind=kind, user_id=access.caller.user_id)\n"
-        ),
+        file="ecosystem/agreements/life.py",
+        text="    )  # fmt: skip\n    await lease.raise_generation(tx)\n",
+        instead="    )  # fmt: skip\n",
         broken=promises("suspension effective"),
     ),
 )
