@@ -120,7 +120,7 @@ class _Bench:
         return time.process_time(), cpu_seconds(self._postmaster)
 
     def _cost(self, mark: tuple[float, float], count: int) -> Cost:
-        app, database = (now - before for now, before in zip(self._mark(), mark, strict=True))
+        app, database = (end - start for start, end in zip(mark, self._mark(), strict=True))
         return Cost(app=app / count * 1000, database=database / count * 1000)
 
     async def _write(self, seconds: float) -> int:

@@ -10,6 +10,10 @@ from tests.cast import ANNA, Cast
 from tests.conftest import ServeApi
 from tests.served import Api
 from torv.base.db import Database, SecondConnection
+from torv.base.sql import Query
+
+#: which connection of the database's is asked
+BACKEND = Query(name="backend", sentence="Its process.", text="select pg_backend_pid()", parameters=())
 
 
 async def test_a_second_connection_is_a_mistake_that_shows_at_once(database: Database) -> None:
@@ -22,11 +26,12 @@ async def test_a_second_connection_is_a_mistake_that_shows_at_once(database: Dat
 
 
 async def test_tasks_that_run_side_by_side_may_have_a_connection_each(database: Database) -> None:
-    async def hold() -> None:
-        async with database.reading():
+    async def hold() -> int:
+        async with database.reading() as tx:
             await asyncio.sleep(0.05)
+            return int(await tx.value(BACKEND))
 
-    await asyncio.gather(hold(), hold(), hold())
+    assert len(set(await asyncio.gather(hold(), hold(), hold()))) == 3
 
 
 async def test_fifty_equal_writes_at_once_make_one_record(serve_api: ServeApi, outsider: Connection) -> None:

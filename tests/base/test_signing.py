@@ -33,10 +33,10 @@ def test_what_json_can_say_is_read_as_it_was_said(value: Any) -> None:
 @given(st.binary(max_size=60) | st.text(max_size=60))
 def test_nonsense_is_refused_and_breaks_nothing(text: bytes | str) -> None:
     try:
-        signing.strict_json(text)
+        taken = signing.strict_json(text)
     except InvalidInput:
         return
-    json.loads(text)  # what we take, everybody takes
+    assert taken == json.loads(text)  # what we take, everybody takes, and reads the same
 
 
 @pytest.mark.parametrize(

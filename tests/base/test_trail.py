@@ -128,6 +128,7 @@ async def test_a_client_that_hangs_up_still_leaves_its_entry(api: Api, outsider:
     async with asyncio.timeout(5):
         while await count(outsider, "persons.read") == 0:
             await asyncio.sleep(0.02)
+    assert await count(outsider, "persons.read") == 1
 
 
 async def ready(api: Api) -> tuple[int, str]:
