@@ -115,6 +115,16 @@ async def _metrics(_: Request) -> Response:
 def run(settings: Settings, dsn: str, listening: socket.socket) -> NoReturn:
     """Serve as one API process until SIGTERM, and end the process."""
     logs.configure(settings.log_level)
-    asyncio.run(serve(create_app(settings, dsn), listening))
+    asyncio.run(_run(settings, dsn, listening))
+    raise AssertionError  # `_run` ends the process
+
+
+async def _run(settings: Settings, dsn: str, listening: socket.socket) -> NoReturn:
+    """End from within the loop: a signal that comes twice would kill a process whose loop is being closed.
+
+    And the server's threads may outlive the loop and abort an interpreter that is being taken down.
+    """
+    await serve(create_app(settings, dsn), listening)
+    await asyncio.get_running_loop().shutdown_default_executor()
     logging.shutdown()
-    os._exit(0)  # the server's threads may outlive the loop and abort an interpreter that is being taken down
+    os._exit(0)

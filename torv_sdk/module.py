@@ -61,10 +61,19 @@ class Module:
         """Serve until SIGTERM or SIGINT, finish the calls in flight, and end the process."""
         log_lines()
         asyncio.run(self._run())
-        logging.shutdown()
-        os._exit(0)  # Granian's threads may outlive the loop, and abort a process whose interpreter is being taken down
+        raise AssertionError  # `_run` ends the process
 
-    async def _run(self) -> None:
+    async def _run(self) -> NoReturn:
+        """End from within the loop: a signal that comes twice would kill a process whose loop is being closed.
+
+        And Granian's threads may outlive the loop and abort an interpreter that is being taken down.
+        """
+        await self._serve()
+        await asyncio.get_running_loop().shutdown_default_executor()
+        logging.shutdown()
+        os._exit(0)
+
+    async def _serve(self) -> None:
         me = self._settings
         async with KernelClient(me.url, me.client_id, me.key) as kernel:
             tokens = CallerTokens(me.url, me.client_id, self._capability, kernel.public_keys)

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -74,6 +74,20 @@ async def start(name, torv, folder, more, **options):
     return await asyncio.create_subprocess_exec(*command, **options)
 
 
+def stop(process):
+    """Ask it to stop. Not by `send_signal`: that takes the exit code of a process that has just ended for itself."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGTERM)
+
+
+def insist(process):
+    """Ask it to stop until it has, some thousand times a second."""
+    while process.returncode is None:
+        stop(process)
+        time.sleep(0.0002)
+
+
 @asynccontextmanager
 async def running(name, torv, folder):
     """Start the module on a socket that listens already, as a supervisor does; stop it in the end and expect order."""
@@ -87,8 +101,7 @@ async def running(name, torv, folder):
         try:
             yield Running(process, address, http, torv)
         finally:
-            if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
+            stop(process)
             _, lines = await asyncio.wait_for(process.communicate(), 10)
     assert process.returncode == 0, lines.decode()
     assert all("event" in json.loads(line) for line in lines.splitlines())
@@ -229,8 +242,15 @@ async def test_a_call_in_flight_is_finished_before_the_module_stops(name, torv, 
         writing = asyncio.create_task(module.write("three"))
         while not torv.seen(RECORDS):
             await asyncio.sleep(0.01)
-        module.process.send_signal(signal.SIGTERM)
+        stop(module.process)
         assert (await writing)[0] == 201
+
+
+@pytest.mark.parametrize("name", ["nordnote", "kviknote"])
+async def test_a_module_told_to_stop_again_and_again_still_stops_in_order(name, torv, tmp_path):
+    async with running(name, torv, tmp_path) as module:
+        await module.caught_up()
+        await asyncio.to_thread(insist, module.process)
 
 
 async def test_nordnote_goes_on_where_it_stopped(torv, tmp_path):
