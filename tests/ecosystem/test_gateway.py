@@ -259,6 +259,10 @@ async def test_every_call_leaves_an_intent_and_an_outcome(
     assert {row["agreement_id"] for row in rows} == {cast.agreements["borgerblik"]}
     outcome = json.loads(rows[1]["detail"])
     assert (outcome["release"], outcome["epoch"], outcome["status"]) == (str(cast.releases["nordnote"]), 1, 200)
+    assert outcome["agreement"] == str(cast.agreements["nordnote"])
+    assert outcome["module_us"] > 0
+    assert outcome["torv_us"] > 0
+    assert outcome["hold_us"] >= 0
 
 
 async def test_the_intent_is_durable_before_anything_leaves_for_the_module(
@@ -273,13 +277,19 @@ async def test_the_intent_is_durable_before_anything_leaves_for_the_module(
     assert (await asked).code == (503, "trail_unavailable")
 
 
-async def test_a_failure_of_the_module_is_an_outcome_too(nordnote: Loopback, api: Api, outsider: Connection) -> None:
+async def test_a_failure_of_the_module_is_an_outcome_too(
+    nordnote: Loopback, api: Api, outsider: Connection, cast: Cast
+) -> None:
     nordnote.answers.clear()
     nordnote.hang_up("/notes")
     await api.get(NOTES, by="borgerblik")
     await api.write_note(key="1")
-    results = await outsider.fetch("select result from base.trail where kind = 'outcome'")
-    assert [row["result"] for row in results] == ["module_unavailable"] * 2
+    rows = await outsider.fetch("select result, detail from base.trail where kind = 'outcome'")
+    assert [row["result"] for row in rows] == ["module_unavailable"] * 2
+    details = [json.loads(row["detail"]) for row in rows]
+    assert {(each["release"], each["agreement"]) for each in details} == {
+        (str(cast.releases["nordnote"]), str(cast.agreements["nordnote"]))
+    }
 
 
 # ---- chains ----------------------------------------------------------------------------------------------------------

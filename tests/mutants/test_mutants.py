@@ -109,7 +109,7 @@ MUTANTS = (
         file="ecosystem/gateway/carrying.py",
         text=(
             "            await service.finish_call(tx, outgoing, answer)\n"
-            "            tx.notes.append(_outcome(outgoing, route, answer, took))\n"
+            "            tx.notes.append(_outcome(outgoing, stamps, answer))\n"
         ),
         instead="            await service.finish_call(tx, outgoing, answer)\n",
         broken=promises("calls without intent and outcome in the trail"),

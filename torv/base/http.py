@@ -379,5 +379,6 @@ async def _log_refusal(request: Request, error: errors.TorvError) -> None:
         kind="refusal", operation=getattr(request.state, "operation", "none"),
         result=error.facts.get("check", error.code), request_id=request.state.request_id,
         user_id=caller.person, release_id=caller.release_id,
+        detail={"carried": True} if "call_id" in error.facts else None,  # then there is an outcome of it, too
     )  # fmt: skip
     await asyncio.shield(engine.trail.write_if_it_can([entry]))  # a refusal shows nothing in any case

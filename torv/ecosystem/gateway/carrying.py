@@ -14,6 +14,7 @@ from torv.ecosystem.gateway import service, shadowing
 from torv.ecosystem.gateway.forwarding import ModuleClient
 from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
 from torv.ecosystem.gateway.rules import FINAL, is_moved
+from torv.ecosystem.gateway.stamps import Stamps
 from torv.ecosystem.modules import Directory, MajorNotProvided, Release, Route
 
 
@@ -43,39 +44,41 @@ class Gateway:
         await self._shadows.close()
 
     async def _carry_safe(self, outgoing: Outgoing) -> ModuleAnswer:
+        stamps = Stamps()
         await self.engine.trail.write([_entry(outgoing, "intent")])
         try:
             try:
-                route, answer, took = await self._forward(outgoing)
+                route, answer = await self._forward(outgoing, stamps)
             except OutcomeUnknown:  # cut by a move: a safe call may simply be asked again, of the successor
-                route, answer, took = await self._forward(outgoing)
+                route, answer = await self._forward(outgoing, stamps)
         except TorvError as error:
-            await self.engine.trail.write([_failed(outgoing, error)])
+            await self.engine.trail.write([_failed(outgoing, stamps, error)])
             raise
-        await self.engine.trail.write([_outcome(outgoing, route, answer, took)])
+        await self.engine.trail.write([_outcome(outgoing, stamps, answer)])
         if route.shadow is not None and answer.status == 200:
             self._shadows.compare(route, outgoing, answer)
         return answer
 
     async def _carry_unsafe(self, outgoing: Outgoing) -> ModuleAnswer:
+        stamps = Stamps()
         async with self.engine.database.transaction() as tx:
             earlier = await service.claim_call(tx, outgoing, self.engine.lease.process)
             tx.notes.append(_entry(outgoing, "intent", result="permitted" if earlier is None else "replayed"))
         if earlier is not None:
             return earlier
         try:
-            route, answer, took = await self._forward(outgoing)
+            _, answer = await self._forward(outgoing, stamps)
             if is_moved(answer):
                 raise OutcomeUnknown
         except TorvError as error:
-            await self._give_back(outgoing, _failed(outgoing, error))
+            await self._give_back(outgoing, _failed(outgoing, stamps, error))
             raise
         if answer.status not in FINAL:
-            await self._give_back(outgoing, _outcome(outgoing, route, answer, took))
+            await self._give_back(outgoing, _outcome(outgoing, stamps, answer))
             return answer
         async with self.engine.database.transaction() as tx:
             await service.finish_call(tx, outgoing, answer)
-            tx.notes.append(_outcome(outgoing, route, answer, took))
+            tx.notes.append(_outcome(outgoing, stamps, answer))
         return answer
 
     async def _give_back(self, outgoing: Outgoing, entry: Entry) -> None:
@@ -83,36 +86,39 @@ class Gateway:
             await service.release_call(tx, outgoing)
             tx.notes.append(entry)
 
-    async def _forward(self, outgoing: Outgoing) -> tuple[Route, ModuleAnswer, float]:
+    async def _forward(self, outgoing: Outgoing, stamps: Stamps) -> tuple[Route, ModuleAnswer]:
         """Wait at the fence, decide again, then send the call to whoever provides the capability at that instant."""
+        stamps.ask()
         async with self.engine.lease.admitted(outgoing.capability, follows_admitted=outgoing.is_chained):
-            access = outgoing.access
+            stamps.admitted_at, access = clock.ticks(), outgoing.access
             self.engine.decider.decide(access.caller, outgoing.demand, access.request_id or outgoing.call_id)
             route = self.directory().routes.get(outgoing.capability)
             if route is None:
                 raise CapabilityNotBound
+            stamps.route = route
             provided, major = route.release.provides(outgoing.capability), outgoing.demand.major
             if major not in provided:
                 raise MajorNotProvided(major=major, provided=", ".join(map(str, provided)))
-            self._may_provide(route.release, replace(outgoing.demand, operation="provide"))
-            sent_at = clock.ticks()
-            answer = await self._client.forward(route.release, outgoing)
-            return route, answer, clock.ticks() - sent_at
+            provides = self._may_provide(route.release, replace(outgoing.demand, operation="provide"))
+            stamps.agreement_id, stamps.sent_at = provides.agreement_id, clock.ticks()
+            try:
+                return route, await self._client.forward(route.release, outgoing)
+            finally:
+                stamps.answered_at = clock.ticks()
 
 
 def _entry(outgoing: Outgoing, kind: str, result: str = "permitted") -> Entry:
     return entry_of(outgoing.access, kind, call_id=outgoing.call_id, result=result)
 
 
-def _failed(outgoing: Outgoing, error: TorvError) -> Entry:
+def _failed(outgoing: Outgoing, stamps: Stamps, error: TorvError) -> Entry:
     """The outcome of a call without an answer; its refusal names the call, which can then be found in a receipt."""
     error.facts["call_id"] = str(outgoing.call_id)
-    return _entry(outgoing, "outcome", result=error.code)
+    return entry_of(
+        outgoing.access, "outcome", call_id=outgoing.call_id, result=error.code, detail=stamps.detail()
+    )  # fmt: skip
 
 
-def _outcome(outgoing: Outgoing, route: Route, answer: ModuleAnswer, took: float) -> Entry:
-    detail = {
-        "release": str(route.release.id), "epoch": route.epoch, "status": answer.status,
-        "bytes": len(answer.body), "module_ms": round(took * 1000, 1),
-    }  # fmt: skip
+def _outcome(outgoing: Outgoing, stamps: Stamps, answer: ModuleAnswer) -> Entry:
+    detail = {"status": answer.status, "bytes": len(answer.body), **stamps.detail()}
     return entry_of(outgoing.access, "outcome", call_id=outgoing.call_id, detail=detail)
