@@ -109,11 +109,20 @@ def keys(state_dir: Path) -> Keys:
 
 
 @pytest.fixture(scope="session")
-async def town_without_partners(fast_cluster: Server) -> Template:
-    """Tables, the shipped contracts, and two users."""
-    execute(fast_cluster, "create database bare")
-    database = await Database.open(fast_cluster.dsn("bare"), 1)
+async def tables(fast_cluster: Server) -> Template:
+    """Tables with nothing in them."""
+    execute(fast_cluster, "create database tables")
+    database = await Database.open(fast_cluster.dsn("tables"), 1)
     await migrate(database, schema_folders())
+    await database.close()
+    return Template(name="tables", users={})
+
+
+@pytest.fixture(scope="session")
+async def town_without_partners(fast_cluster: Server, tables: Template) -> Template:
+    """Tables, the shipped contracts, and two users."""
+    execute(fast_cluster, f"create database bare template {tables.name}")
+    database = await Database.open(fast_cluster.dsn("bare"), 1)
     await add_shipped_contracts(database)
     users = await enter_users(database)
     await database.close()
@@ -134,6 +143,13 @@ async def town(fast_cluster: Server, town_without_partners: Template, keys: Keys
 def cast(town: Template) -> Cast:
     assert town.cast is not None
     return town.cast
+
+
+@pytest.fixture
+async def dsn_of_tables(copy_database: CopyDatabase, tables: Template) -> AsyncIterator[str]:
+    """Address of a database with tables and nobody in it."""
+    async with copy_database(tables.name) as address:
+        yield address
 
 
 @pytest.fixture

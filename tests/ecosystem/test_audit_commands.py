@@ -3,7 +3,7 @@
 import asyncio
 import json
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import asyncpg
@@ -13,27 +13,28 @@ from typer.testing import CliRunner, Result
 from tests.ecosystem.sealing import seal
 from torv.base.db import Database
 from torv.base.ids import new_id
-from torv.base.migrate import migrate
 from torv.base.signing import Keys
 from torv.cli import commands
-from torv.wiring import schema_folders
 
 Torv = Callable[..., Awaitable[Result]]
 
 
 @pytest.fixture
-async def database(dsn_of_empty_database: str, keys: Keys) -> AsyncIterator[Database]:
-    """A log of 20 entries."""
-    opened = await Database.open(dsn_of_empty_database, 3)
-    await migrate(opened, schema_folders())
-    await seal(opened, keys, 20)
-    yield opened
-    await opened.close()
+def dsn(dsn_of_tables: str) -> str:
+    """The log of nobody yet."""
+    return dsn_of_tables
 
 
 @pytest.fixture
-def torv(database: Database, dsn_of_empty_database: str, state_dir: Path) -> Torv:
-    async def run(*arguments: object, dsn: str = dsn_of_empty_database, **settings: str) -> Result:
+async def log(database: Database, keys: Keys) -> Database:
+    """A log of 20 entries."""
+    await seal(database, keys, 20)
+    return database
+
+
+@pytest.fixture
+def torv(log: Database, dsn: str, state_dir: Path) -> Torv:
+    async def run(*arguments: object, dsn: str = dsn, **settings: str) -> Result:
         """The command in a thread, where it can have an event loop of its own."""
         environment = {"TORV_DATABASE_URL": dsn, "TORV_STATE_DIR": str(state_dir), **settings}
         texts = ["audit", *map(str, arguments)]
@@ -46,12 +47,10 @@ def names_in(folder: Path) -> list[str]:
     return [each.name for each in folder.iterdir()]
 
 
-async def test_a_log_that_holds_ends_with_0_and_one_that_does_not_with_1(
-    torv: Torv, dsn_of_empty_database: str
-) -> None:
+async def test_a_log_that_holds_ends_with_0_and_one_that_does_not_with_1(torv: Torv, dsn: str) -> None:
     done = await torv("verify")
     assert (done.exit_code, done.stderr) == (0, "20 entries, 0 erased, 1 heads, 0 declared breaks: all of it holds.\n")
-    connection = await asyncpg.connect(dsn_of_empty_database.replace("//torv@", "//postgres@"))
+    connection = await asyncpg.connect(dsn.replace("//torv@", "//postgres@"))
     await connection.execute("set session_replication_role = replica")
     await connection.execute("update base.trail set user_id = gen_random_uuid() where position = 7")
     await connection.close()
@@ -99,14 +98,14 @@ async def test_what_is_not_in_the_log_is_not_exported(torv: Torv, tmp_path: Path
 
 @pytest.mark.parametrize("is_folder", [True, False])
 async def test_66_a_witness_in_a_file_or_folder_exposes_a_log_that_lost_its_end_until_it_is_declared(
-    torv: Torv, dsn_of_empty_database: str, tmp_path: Path, database: Database, keys: Keys, is_folder: bool
+    torv: Torv, dsn: str, tmp_path: Path, database: Database, keys: Keys, is_folder: bool
 ) -> None:
     place = tmp_path if is_folder else tmp_path / "heads"
     file = tmp_path / "torv-audit.heads" if is_folder else place
     assert (await torv("witness", place)).exit_code == 0
     assert (await torv("witness", place)).exit_code == 0
     assert len(file.read_text().splitlines()) == 2
-    connection = await asyncpg.connect(dsn_of_empty_database.replace("//torv@", "//postgres@"))
+    connection = await asyncpg.connect(dsn.replace("//torv@", "//postgres@"))
     await connection.execute("set session_replication_role = replica")
     await connection.execute(
         """delete from base.trail where position > 15; delete from audit.leaves where position > 15;

@@ -1,6 +1,5 @@
 """Erasing: what is older than its time loses the person, the tree keeps the leaf, and nobody can do it in silence."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -10,30 +9,19 @@ import pytest
 from tests.ecosystem.sealing import may, seal, unlogged, verified, write
 from torv.base.db import Database
 from torv.base.ids import new_id
-from torv.base.migrate import migrate
 from torv.base.signing import Keys
 from torv.base.trail import Entry
 from torv.ecosystem.audit import check_bundle, erase_entries, export_bundle, prove_inclusion, read_retention, trusting
 from torv.ecosystem.audit.erasing import spans_of
 from torv.ecosystem.audit.tree import is_included
-from torv.wiring import schema_folders
 
 IDA, OLE, ANNA = new_id(), new_id(), new_id()
 
 
 @pytest.fixture
-async def database(dsn_of_empty_database: str) -> AsyncIterator[Database]:
-    opened = await Database.open(dsn_of_empty_database, 3)
-    await migrate(opened, schema_folders())
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def outsider(database: Database, dsn_of_empty_database: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(dsn_of_empty_database)
-    yield connection
-    connection.terminate()
+def dsn(dsn_of_tables: str) -> str:
+    """The log of nobody yet."""
+    return dsn_of_tables
 
 
 def old(*subjects: UUID, years: int = 6) -> Entry:

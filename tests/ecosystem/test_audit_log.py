@@ -18,7 +18,6 @@ from torv.base import feed, signing
 from torv.base.db import Database
 from torv.base.feed import sequence
 from torv.base.ids import new_id
-from torv.base.migrate import migrate
 from torv.base.signing import Keys
 from torv.base.trail import Entry
 from torv.ecosystem.audit import (
@@ -31,28 +30,18 @@ from torv.ecosystem.audit import (
     verify_log,
 )
 from torv.ecosystem.audit.tree import is_consistent, is_included, leaf_hash
-from torv.wiring import schema_folders
 
 
 @pytest.fixture
-async def database(dsn_of_empty_database: str) -> AsyncIterator[Database]:
-    opened = await Database.open(dsn_of_empty_database, 3)
-    await migrate(opened, schema_folders())
-    yield opened
-    await opened.close()
+def dsn(dsn_of_tables: str) -> str:
+    """The log of nobody yet."""
+    return dsn_of_tables
 
 
 @pytest.fixture
-async def outsider(database: Database, dsn_of_empty_database: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(dsn_of_empty_database)
-    yield connection
-    connection.terminate()
-
-
-@pytest.fixture
-async def tamperer(database: Database, dsn_of_empty_database: str) -> AsyncIterator[asyncpg.Connection]:
+async def tamperer(database: Database, dsn: str) -> AsyncIterator[asyncpg.Connection]:
     """Somebody with all rights over the database, who switches its guards off."""
-    connection = await asyncpg.connect(dsn_of_empty_database.replace("//torv@", "//postgres@"))
+    connection = await asyncpg.connect(dsn.replace("//torv@", "//postgres@"))
     await connection.execute("set session_replication_role = replica")
     yield connection
     connection.terminate()

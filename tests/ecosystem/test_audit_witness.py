@@ -14,7 +14,6 @@ from torv.base.db import Database
 from torv.base.embedded import Server
 from torv.base.errors import SignatureInvalid
 from torv.base.ids import new_id
-from torv.base.migrate import migrate
 from torv.base.signing import Keys
 from torv.ecosystem.audit import (
     BundleInvalid,
@@ -31,15 +30,12 @@ from torv.ecosystem.audit import (
     key_in,
     trusting,
 )
-from torv.wiring import schema_folders
 
 
 @pytest.fixture
-async def database(dsn_of_empty_database: str) -> AsyncIterator[Database]:
-    opened = await Database.open(dsn_of_empty_database, 3)
-    await migrate(opened, schema_folders())
-    yield opened
-    await opened.close()
+def dsn(dsn_of_tables: str) -> str:
+    """The log of nobody yet."""
+    return dsn_of_tables
 
 
 # ---- bundles ---------------------------------------------------------------------------------------------------------
@@ -146,18 +142,15 @@ async def head_of(database: Database, keys: Keys) -> str:
 
 
 @pytest.fixture
-async def restored(
-    keys: Keys, fast_cluster: Server, dsn_of_empty_database: str
-) -> AsyncIterator[tuple[Database, list[str]]]:
+async def restored(keys: Keys, fast_cluster: Server, dsn: str) -> AsyncIterator[tuple[Database, list[str]]]:
     """The log as a backup had it after 300 entries, and a witness that saw it with 300 and with 350."""
-    name = dsn_of_empty_database.rpartition("/")[2].partition("?")[0]
-    first = await Database.open(dsn_of_empty_database, 3)
-    await migrate(first, schema_folders())
+    name = dsn.rpartition("/")[2].partition("?")[0]
+    first = await Database.open(dsn, 3)
     await seal(first, keys, 300)
     heads = [await head_of(first, keys)]
     await first.close()
     execute(fast_cluster, f"create database backup_{name} template {name}")
-    grown = await Database.open(dsn_of_empty_database, 3)
+    grown = await Database.open(dsn, 3)
     await seal(grown, keys, 50)
     heads.append(await head_of(grown, keys))
     await grown.close()
@@ -216,14 +209,14 @@ async def test_a_declared_break_is_reported_and_excuses_what_was_lost_and_nothin
 
 
 async def test_a_second_loss_is_not_excused_by_the_first(
-    restored: tuple[Database, list[str]], keys: Keys, dsn_of_empty_database: str
+    restored: tuple[Database, list[str]], keys: Keys, dsn: str
 ) -> None:
     database, heads = restored
     async with database.transaction() as tx:
         await declare_break(tx, may("declare_break"), keys.heads, heads=heads, reason="Disken gik i stykker")
     await seal(database, keys, 20)
     heads.append(await head_of(database, keys))
-    tamperer = await asyncpg.connect(dsn_of_empty_database.replace("//torv@/", "//postgres@/backup_"))
+    tamperer = await asyncpg.connect(dsn.replace("//torv@/", "//postgres@/backup_"))
     await tamperer.execute(
         """set session_replication_role = replica;
            delete from audit.leaves where position > 310; delete from base.trail where position > 310"""
@@ -250,7 +243,7 @@ async def test_a_break_that_the_log_does_not_mention_is_none(restored: tuple[Dat
     assert not (await witness(database, keys, heads)).holds
 
 
-async def test_a_witness_of_another_log_is_refused(database: Database, keys: Keys, dsn_of_empty_database: str) -> None:
+async def test_a_witness_of_another_log_is_refused(database: Database, keys: Keys) -> None:
     await seal(database, keys, 2)
     head = await head_of(database, keys)
     async with database.transaction() as tx:

@@ -1,19 +1,15 @@
-"""What the tests of the CPR interface stand on: the register's public test extract, and an empty database."""
+"""What the tests of the CPR interface stand on: the register's public test extract, and a database of nobody yet."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-import asyncpg
 import pytest
 
 from torv.base.access import Access, Caller, CallerKind
-from torv.base.db import Database
 from torv.base.ids import new_id
-from torv.base.migrate import migrate
 from torv.interfaces.cpr.layouts import ENCODING, layouts
-from torv.wiring import schema_folders
 
 PUBLIC_DATA = Path(__file__).parents[4] / "shared" / "data" / "cpr-direkte"
 
@@ -51,20 +47,9 @@ def write_file(tmp_path: Path) -> WriteFile:
 
 
 @pytest.fixture
-async def database(dsn_of_empty_database: str) -> AsyncIterator[Database]:
-    """A pool on a database with tables and nobody in it."""
-    opened = await Database.open(dsn_of_empty_database, 4)
-    await migrate(opened, schema_folders())
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def outsider(database: Database, dsn_of_empty_database: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection as somebody at a terminal has one."""
-    connection = await asyncpg.connect(dsn_of_empty_database)
-    yield connection
-    connection.terminate()
+def dsn(dsn_of_tables: str) -> str:
+    """A register of nobody yet."""
+    return dsn_of_tables
 
 
 @pytest.fixture

@@ -162,13 +162,13 @@ async def test_an_import_that_is_broken_off_goes_on_where_it_was(
 
 @pytest.mark.parametrize("large", [10**9, 0], ids=["one process", "another process reads"])
 async def test_an_import_that_is_killed_leaves_whole_parts_and_can_be_finished(
-    database: Database, access: Access, tmp_path: Path, dsn_of_empty_database: str, outsider: asyncpg.Connection,
+    database: Database, access: Access, tmp_path: Path, dsn: str, outsider: asyncpg.Connection,
     monkeypatch: pytest.MonkeyPatch, large: int,
 ) -> None:  # fmt: skip
     path = tmp_path / "many.txt"
     write_extract(path, persons=1_500, seed=12)
     running = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", IMPORT_ALONE, dsn_of_empty_database, str(path), str(large),
+        sys.executable, "-c", IMPORT_ALONE, dsn, str(path), str(large),
         env={**os.environ, "PYTHONPATH": "."},
     )  # fmt: skip
     while await number_of(outsider, "cpr.parts") < 4:
