@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +38,8 @@ class Call:
     content: bytes
     records: Records  #: for writing while this call is handled
     kernel: KernelClient  #: for reading more of Torv; on the user's behalf with `on_behalf_of=call.caller`
+    path: Mapping[str, str] = field(default_factory=dict)  #: the address's variable parts, by their names
+    major: int = 1  #: the major version of the contract that the caller means
 
     def json(self) -> dict[str, Any]:
         """The body, an object; read strictly (see `canonical.parse`)."""

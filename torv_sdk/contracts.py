@@ -75,8 +75,16 @@ class Contract:
 
     def query_parameters(self, name: str) -> list[dict[str, Any]]:
         """The parameters of an operation that stand in the query, as OpenAPI describes them."""
-        found = [self._resolved(each) for each in self._described(name).get("parameters", [])]
-        return [each for each in found if each["in"] == "query"]
+        return self._parameters(name, "query")
+
+    def path_parameters(self, name: str) -> list[dict[str, Any]]:
+        """The variable parts of an operation's address, as OpenAPI describes them."""
+        return self._parameters(name, "path")
+
+    def _parameters(self, name: str, place: str) -> list[dict[str, Any]]:
+        of_all = self._openapi["paths"][self.operations[name].path].get("parameters", [])
+        found = [self._resolved(each) for each in (*of_all, *self._described(name).get("parameters", []))]
+        return list({each["name"]: each for each in found if each["in"] == place}.values())
 
     def example_body(self, name: str) -> dict[str, Any] | None:
         """The first example of an operation's body; None if it takes no body or has no example."""

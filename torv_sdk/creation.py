@@ -22,6 +22,13 @@ _FILES = {
 }
 _SDK = ("Problem", "Record", "Settings", "bucket", "instant")  #: what a module may need of the SDK, besides the rest
 
+_FIND = '''
+    def find(self, record_type: str, record_id: UUID) -> Record | None:
+        """A record's latest version; None if there is none of this type."""
+        record = self._buckets.get(bucket(record_id), {}).get(record_id)
+        return record if record is not None and record.type == record_type else None
+'''  #: of the store, where an address names a record
+
 
 def add_to(commands: Any) -> None:
     """Add the command to the parser's commands."""
@@ -61,31 +68,84 @@ def _known(name: str, contract: "Contract") -> dict[str, str]:
     return {
         "name": name, "title": name.replace("_", " ").capitalize(), "capability": contract.capability,
         "major": str(contract.major), "danish": contract.title["da"], "operations": operations, "stamps": stamps,
-        "imports": ", ".join(imports),
+        "imports": ", ".join(imports), "find": _FIND if "memory.find(" in operations else "",
     }  # fmt: skip
 
 
 def _operation(contract: "Contract", operation: "Operation") -> str:
     """The handler of one operation; of one whose shape says too little, only its beginning."""
-    body = contract.body_schema(operation.name)
-    if "{" in operation.path:
-        lines = _unknown()
-    elif operation.is_safe:
-        lines = _listing(contract, operation) or _unknown()
-    else:
-        lines = _unknown() if body is None or operation.method != "POST" else _writing(contract, operation, body)
     head = [
         f'@module.operation("{operation.name}")',
         f"async def {operation.name}(call: Call) -> Answer:",
         f'    """{contract.summary(operation.name)}."""',
     ]
-    return "\n" + "".join(f"    {line}\n" for line in [*head, *(f"    {line}" for line in lines)])
+    lines = _safe(contract, operation) if operation.is_safe else _unsafe(contract, operation)
+    return "\n" + "".join(f"    {line}\n" for line in [*head, *(f"    {line}" for line in lines or _unknown())])
+
+
+def _safe(contract: "Contract", operation: "Operation") -> list[str]:
+    if own := _own_variable(operation):
+        status, _ = contract.answer_schema(operation.name)
+        checked = f'CONTRACT.check_query("{operation.name}", call.query)'
+        return [checked, *_found(contract, operation, own), f"return Answer(show(record), status={status})"]
+    return _listing(contract, operation)
+
+
+def _unsafe(contract: "Contract", operation: "Operation") -> list[str]:
+    body, own = contract.body_schema(operation.name), _own_variable(operation)
+    if body is None or operation.method == "DELETE":
+        return []
+    if own:
+        return _changing(contract, operation, own)
+    return _writing(contract, operation, body) if operation.method == "POST" else []
+
+
+def _variables(operation: "Operation") -> list[str]:
+    return re.findall(r"\{([a-z_]+)\}", operation.path)
+
+
+def _own_variable(operation: "Operation") -> str | None:
+    """The variable part that an address ends in, where that names a record; a person is none."""
+    last = operation.path.rpartition("/")[2]
+    return last[1:-1] if last.startswith("{") and last != "{person_id}" else None
+
+
+def _found(contract: "Contract", operation: "Operation", own: str) -> list[str]:
+    """Finds the record that the address names."""
+    return [
+        f'record = memory.find("{_record_type(contract, operation)}", call.uuid("{own}", call.path["{own}"]))',
+        *(
+            ['if record is None or str(record.person_id) != call.path["person_id"]:']
+            if "person_id" in _variables(operation)
+            else ["if record is None:"]
+        ),
+        '    raise Problem(404, "not_found", "There is no such thing here.")',
+    ]
+
+
+def _changing(contract: "Contract", operation: "Operation", own: str) -> list[str]:
+    """Writes a new version of the record that the address names: with PATCH what is sent, with PUT nothing else."""
+    status, _ = contract.answer_schema(operation.name)
+    lines = ["body = call.json()", f'CONTRACT.check_body("{operation.name}", body)']
+    lines += [*_found(contract, operation, own), 'body.pop("person_id", None)  # a record stays with its person']
+    kept = "{**record.body, **body}" if operation.method == "PATCH" else "body"
+    return [
+        *lines,
+        "record = await call.records.write(",
+        f"    record.type, person_id=record.person_id, body={kept},",
+        "    record_id=record.id, expected_version=record.version,",
+        ")",
+        f"return Answer(show(record), status={status})",
+    ]
 
 
 def _writing(contract: "Contract", operation: "Operation", body: dict[str, Any]) -> list[str]:
     """Writes one record from the body."""
     lines = ["body = call.json()", f'CONTRACT.check_body("{operation.name}", body)']
-    if "person_id" in body.get("required", []):
+    lines += [f'body["{each}"] = call.path["{each}"]' for each in _variables(operation) if each != "person_id"]
+    if "person_id" in _variables(operation):
+        lines += ['person_id = call.uuid("person_id", call.path["person_id"])', 'body.pop("person_id", None)']
+    elif "person_id" in body.get("required", []):
         lines.append('person_id = call.uuid("person_id", body.pop("person_id"))')
     elif "person_id" in body.get("properties", {}):
         lines.append('person_id = call.uuid("person_id", body.pop("person_id")) if "person_id" in body else None')
@@ -109,8 +169,14 @@ def _listing(contract: "Contract", operation: "Operation") -> list[str]:
         f'CONTRACT.check_query("{operation.name}", call.query)',
         f'found = memory.newest("{_record_type(contract, operation)}")',
     ]
-    if "person_id" in parameters:
-        lines.append('person_id = call.uuid("person_id", call.query.get("person_id"))')
+    lines += [
+        f'found = [record for record in found if record.body.get("{each}") == call.path["{each}"]]'
+        for each in _variables(operation)
+        if each != "person_id"
+    ]
+    if "person_id" in _variables(operation) or "person_id" in parameters:
+        place = 'call.path["person_id"]' if "person_id" in _variables(operation) else 'call.query.get("person_id")'
+        lines.append(f'person_id = call.uuid("person_id", {place})')
         lines.append("found = [record for record in found if record.person_id == person_id]")
     if limit := parameters.get("limit", {}).get("schema"):
         most = limit.get("maximum", 200)
@@ -123,8 +189,9 @@ def _unknown() -> list[str]:
 
 
 def _record_type(contract: "Contract", operation: "Operation") -> str:
-    """The record type an operation is about: the one its name holds, or else the contract's first."""
-    named = [each for each in contract.record_types if each in operation.name]
+    """The record type an operation is about: the one its name or address holds, or else the contract's first."""
+    own = _own_variable(operation) or ""
+    named = [each for each in contract.record_types if own.startswith(each) or (not own and each in operation.name)]
     return max(named, key=len) if named else contract.record_types[0]
 
 

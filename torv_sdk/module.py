@@ -1,10 +1,10 @@
-"""A module: a program that provides one capability through its contract."""
+"""A module: a program that provides one capability through its contract, in one major version or several."""
 
 import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -20,6 +20,7 @@ from torv_sdk import calls
 from torv_sdk.calls import Answer, Call
 from torv_sdk.client import KernelClient
 from torv_sdk.lines import log_lines
+from torv_sdk.places import Place, Places
 from torv_sdk.problems import Problem, invalid
 from torv_sdk.records import Records, follow, parse_buckets
 from torv_sdk.server import serve
@@ -38,21 +39,27 @@ class Module:
     Everything besides the handlers is done here: who calls, health, export, problem documents, following the feed.
     """
 
-    def __init__(self, settings: Settings, capability: str, major: int, store: Store) -> None:
-        contract = yaml.safe_load((torv_contracts.folder(capability, major) / "contract.yaml").read_text("utf-8"))
+    def __init__(self, settings: Settings, capability: str, major: int | Sequence[int], store: Store) -> None:
+        """`major` is the contract's major version, or several; calls that name none are taken to mean the first."""
+        self._majors = (major,) if isinstance(major, int) else tuple(major)
+        contracts = {each: _about(capability, each) for each in self._majors}
         self._settings, self._capability, self._store = settings, capability, store
-        self._operations: dict[str, dict[str, Any]] = {entry["id"]: entry for entry in contract["operations"]}
-        self._types = {entry["type"] for entry in contract["records"]}
-        self._handlers: dict[str, Handler] = {}
+        self._places = Places({each: contract["operations"] for each, contract in contracts.items()})
+        self._types = {entry["type"] for contract in contracts.values() for entry in contract["records"]}
+        self._handlers: dict[tuple[int, str], Handler] = {}
         self._caught_up = asyncio.Event()
 
-    def operation(self, name: str) -> Callable[[Handler], Handler]:
-        """Declare the handler of one of the contract's operations. Raises LookupError for an unknown one."""
-        if name not in self._operations:
+    def operation(self, name: str, *, major: int | None = None) -> Callable[[Handler], Handler]:
+        """Declare the handler of one of the contract's operations, in one major version or all that have it.
+
+        Raises LookupError for an unknown one.
+        """
+        known = [each for each in self._places.operations if each[1] == name and major in (None, each[0])]
+        if not known:
             raise LookupError(f"{self._capability} has no operation {name}")
 
         def declare(handler: Handler) -> Handler:
-            self._handlers[name] = handler
+            self._handlers.update(dict.fromkeys(known, handler))
             return handler
 
         return declare
@@ -88,36 +95,45 @@ class Module:
 
     def app(self, kernel: KernelClient, tokens: CallerTokens) -> Starlette:
         """The ASGI application. Raises LookupError while an operation of the contract has no handler."""
-        if missing := self._operations.keys() - self._handlers.keys():
+        if missing := {name for _, name in self._places.operations.keys() - self._handlers.keys()}:
             raise LookupError(f"no handler for {', '.join(sorted(missing))}")
         routes = [Route("/torv/health", self._health)]
         routes.append(Route("/torv/export/{type}", _guarded("export", "export", tokens, self._export)))
-        for name, operation in self._operations.items():
-            endpoint = _guarded(name, "call", tokens, self._responder(name, kernel))
-            routes.append(Route(operation["path"], endpoint, methods=[operation["method"]]))
+        for (method, path), name in self._places.every().items():
+            routes.append(Route(path, _guarded(name, "call", tokens, self._responder(kernel)), methods=[method]))
         app = Starlette(routes=routes, exception_handlers={HTTPException: _not_here})
         app.router.redirect_slashes = False
         return app
 
-    def _responder(self, name: str, kernel: KernelClient) -> Responder:
-        handler, is_safe = self._handlers[name], self._operations[name]["safe"]
-
+    def _responder(self, kernel: KernelClient) -> Responder:
         async def respond(request: Request, caller: Caller) -> Response:
-            if is_safe and not self._caught_up.is_set():  # half a store would look like lost data
+            major, place = self._meant(request, caller)
+            if place.is_safe and not self._caught_up.is_set():  # half a store would look like lost data
                 raise Problem(503, "catching_up", "The module is still reading the feed.", retry_after=1)
             key, trace = calls.header(request, "idempotency-key"), calls.header(request, "torv-call")
-            if not is_safe and not key:
+            if not place.is_safe and not key:
                 raise Problem(
                     400, "idempotency_key_required", "A call that changes something needs an Idempotency-Key."
                 )
             records = Records(
                 kernel, self._capability, self._store, key=key, trace={"Torv-Call": trace} if trace else {}
             )
-            content = await calls.content(request)
-            answer = await handler(Call(caller, calls.query(request), content, records, kernel))
+            content, query = await calls.content(request), calls.query(request)
+            call = Call(caller, query, content, records, kernel, place.variables, major)
+            answer = await self._handlers[major, place.name](call)
             return calls.json_response(answer.body, answer.status)
 
         return respond
+
+    def _meant(self, request: Request, caller: Caller) -> tuple[int, Place]:
+        """The operation that a call means in the major version it names. Raises Problem (404)."""
+        major = self._majors[0] if caller.major is None else caller.major
+        if major not in self._majors:
+            raise Problem(404, "major_not_provided", "The module does not provide this version of the contract.")
+        place = self._places.find(major, request.method, request.url.path)
+        if place is None:
+            raise Problem(404, "not_found", "This version of the contract has no such operation.")
+        return major, place
 
     async def _health(self, _: Request) -> Response:
         state = {"status": "ok", "release": self._settings.client_id, "position": self._store.position()}
@@ -137,6 +153,12 @@ class Module:
             if len(lines) % 200 == 0:
                 await asyncio.sleep(0)  # others want an answer too
         return Response(f'{{"position":{position},"records":[{",".join(lines)}]}}', media_type="application/json")
+
+
+def _about(capability: str, major: int) -> dict[str, Any]:
+    """A contract's contract.yaml. Raises ContractUnknown."""
+    text = (torv_contracts.folder(capability, major) / "contract.yaml").read_text("utf-8")
+    return dict(yaml.safe_load(text))
 
 
 def _guarded(

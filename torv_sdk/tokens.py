@@ -46,6 +46,7 @@ class Caller:
     operation: str  #: `call` or `export`
     expires: float
     token: str = field(repr=False)  #: as the gateway sent it; to be shown to nobody but Torv
+    major: int | None = None  #: of the contract, for a call; None where Torv did not say
 
 
 class CallerTokens:
@@ -100,7 +101,10 @@ class CallerTokens:
             raise _not_identified() from None
         if claims["exp"] - claims["iat"] > LONGEST_LIFE:
             raise _not_identified()
-        return Caller(claims["sub"], claims["op"], claims["exp"], token)
+        major = claims.get("maj")
+        if not (major is None or type(major) is int):
+            raise _not_identified()
+        return Caller(claims["sub"], claims["op"], claims["exp"], token, major)
 
     async def _key(self, kid: str) -> ECKey:
         if kid not in self._keys:

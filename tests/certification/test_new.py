@@ -40,6 +40,7 @@ def another_contract(folder: Path) -> Path:
     about["operations"] = [
         {"id": "lend_note", "method": "POST", "path": "/loans", "safe": False, "category": "notes"},
         {"id": "read_loan", "method": "GET", "path": "/loans/{loan_id}", "safe": True, "category": "notes"},
+        {"id": "end_loan", "method": "DELETE", "path": "/loans/{loan_id}", "safe": False, "category": "notes"},
     ]
     paths = {
         "/loans": {"post": {
@@ -50,7 +51,10 @@ def another_contract(folder: Path) -> Path:
             }}},
             "responses": {"200": {"content": {"application/json": {"schema": {"type": "object"}}}}},
         }},
-        "/loans/{loan_id}": {"get": {"responses": {"200": {"content": {"application/json": {"schema": {}}}}}}},
+        "/loans/{loan_id}": {
+            "get": {"responses": {"200": {"content": {"application/json": {"schema": {}}}}}},
+            "delete": {"responses": {"200": {"content": {"application/json": {"schema": {}}}}}},
+        },
     }  # fmt: skip
     (place / "contract.yaml").write_text(yaml.safe_dump(about), encoding="utf-8")
     (place / "openapi.yaml").write_text(yaml.safe_dump({"openapi": "3.1.0", "paths": paths}), encoding="utf-8")
@@ -64,7 +68,8 @@ def test_another_contract_gives_another_module(tmp_path) -> None:
     assert 'Contract.of("aids", 3)' in text
     assert "person_id = None" in text
     assert "status=200" in text
-    assert text.count("not_written_yet") == 1  # only what has a variable part in its address
+    assert 'memory.find("note", call.uuid("loan_id", call.path["loan_id"]))' in text
+    assert text.count("not_written_yet") == 1  # nothing says what ending a loan writes
 
 
 @pytest.mark.parametrize("name", ["", "x", "Visits", "two words", "../visits", "class", "a" * 41])

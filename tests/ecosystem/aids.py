@@ -34,6 +34,101 @@ LOAN: dict[str, Any] = {
     "additionalProperties": True,
 }
 
+#: the same, and operations whose addresses have variable parts
+ADDRESSED = CONTRACT.replace(
+    """records:
+""",
+    """\
+  - {id: read_loan, method: GET, path: "/loans/{loan_id}", safe: true, category: aids}
+  - {id: change_loan, method: PATCH, path: "/loans/{loan_id}", safe: false, category: aids}
+  - {id: loans_of_person, method: GET, path: "/persons/{person_id}/loans", safe: true, category: aids}
+records:
+""",
+)
+_OPENAPI = """\
+openapi: 3.1.0
+info: {title: Aids, version: 1.0.0}
+paths:
+  /loans:
+    post:
+      summary: Lend an aid
+      parameters: [{$ref: "#/components/parameters/Key"}]
+      requestBody:
+        content:
+          application/json:
+            schema: {$ref: "#/components/schemas/NewLoan"}
+            example: {person_id: 0198c0de-0000-7000-8000-00000000a11c, what: Rollator, lent_on: "2026-03-01"}
+      responses:
+        "201": {$ref: "#/components/responses/Loan"}
+    get:
+      summary: List the loans of a person
+      parameters: [{name: person_id, in: query, required: true, example: x, schema: {type: string, format: uuid}}]
+      responses:
+        "200": {$ref: "#/components/responses/Loans"}
+  /loans/{loan_id}:
+    parameters: [{name: loan_id, in: path, required: true, schema: {type: string, format: uuid}}]
+    get:
+      summary: Read a loan
+      responses:
+        "200": {$ref: "#/components/responses/Loan"}
+    patch:
+      summary: Change a loan
+      requestBody:
+        content:
+          application/json:
+            schema:
+              type: object
+              required: [state]
+              properties: {state: {enum: [lent, returned]}}
+            example: {state: returned}
+      responses:
+        "200": {$ref: "#/components/responses/Loan"}
+  /persons/{person_id}/loans:
+    get:
+      summary: List the loans of the person in the address
+      parameters: [{name: person_id, in: path, required: true, schema: {type: string, format: uuid}}]
+      responses:
+        "200": {$ref: "#/components/responses/Loans"}
+components:
+  parameters:
+    Key: {name: Idempotency-Key, in: header, required: true, schema: {type: string}}
+  schemas:
+    NewLoan:
+      type: object
+      required: [person_id, what]
+      properties:
+        person_id: {type: string, format: uuid}
+        what: {type: string, minLength: 1, maxLength: 200}
+        lent_on: {type: string, format: date}
+        state: {enum: [lent, returned]}
+    Loan:
+      type: object
+      required: [id, person_id, what, version]
+      properties:
+        id: {type: string, format: uuid}
+        person_id: {type: string, format: uuid}
+        what: {type: string}
+        version: {type: integer, minimum: 1}
+        state: {enum: [lent, returned]}
+  responses:
+    Loan:
+      description: The loan.
+      content: {application/json: {schema: {$ref: "#/components/schemas/Loan"}}}
+    Loans:
+      description: The loans, the newest first.
+      content:
+        application/json:
+          schema:
+            type: object
+            required: [loans]
+            properties: {loans: {type: array, items: {$ref: "#/components/schemas/Loan"}}}
+"""
+_REFUSALS = "".join(
+    f'        "{status}": {{description: A refusal., content: {{application/problem+json: {{schema: {{}}}}}}}}\n'
+    for status in (400, 401, 403, 404, 409, 413, 422, 503)
+)
+OPENAPI = _OPENAPI.replace("      responses:\n", f"      responses:\n{_REFUSALS}")
+
 
 def files(contract: str = CONTRACT, loan: Any = LOAN) -> dict[str, str]:
     """The folder as one document."""

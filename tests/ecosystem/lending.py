@@ -28,6 +28,9 @@ class Loans:
     def latest(self, record_type: str, buckets: Set[int]) -> Iterable[Record]:
         return [each for each in self._records.values() if each.type == record_type and bucket(each.id) in buckets]
 
+    def find(self, record_id: UUID) -> Record | None:
+        return self._records.get(record_id)
+
     def of(self, person_id: UUID) -> list[Record]:
         return sorted((each for each in self._records.values() if each.person_id == person_id), key=lambda r: r.id)
 

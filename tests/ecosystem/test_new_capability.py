@@ -16,8 +16,8 @@ import pytest
 from asyncpg import Connection
 
 from tests.cast import ANNA, Cast, Part, content_of, enter_agreement, enter_part
-from tests.ecosystem import lending
-from tests.ecosystem.aids import CONTRACT, files, write_folder
+from tests.ecosystem import lending, lending_twice
+from tests.ecosystem.aids import ADDRESSED, CONTRACT, files, write_folder
 from tests.sdk.loopback import Loopback, loopback
 from tests.served import Api, Reply, run_worker, serve
 from torv.base import signing
@@ -26,6 +26,7 @@ from torv.base.settings import Settings
 from torv.base.signing import Keys
 from torv.ecosystem.modules import read_folder
 
+ROOT = Path(__file__).parents[2]
 LOANS, MOVES = "/c/aids/v1/loans", "/api/v1/moves"
 GRANTS = (("records", ("write", "read", "follow"), ("aids",)), ("aids", ("provide", "export"), ("aids",)))
 TRINVIS = Part(cvr="21447552", name="Trinvis Hjælp ApS", module="trinvis", grants=GRANTS)
@@ -126,7 +127,7 @@ async def move(api: Api, cast: Cast, outsider: Connection) -> None:
 
 @asynccontextmanager
 async def running(
-    module: str, api: Api, cast: Cast, outsider: Connection, folder: Path
+    module: str, api: Api, cast: Cast, outsider: Connection, folder: Path, program: str = lending.__file__
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """The module's program as a process of its own, at the address of its release."""
     key, data, listening = folder / f"{module}.pem", folder / module, socket.create_server(("127.0.0.1", 0))
@@ -136,10 +137,10 @@ async def running(
     environment = {
         "TORV_URL": api.url, "TORV_CLIENT_ID": str(cast.releases[module]), "TORV_KEY_FILE": str(key),
         "TORV_MODULE_DATA": str(data), "TORV_MODULE_FD": str(listening.fileno()),
-        "TORV_CONTRACTS": str(folder / "contracts"), "PATH": os.environ["PATH"],
+        "TORV_CONTRACTS": str(folder / "contracts"), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT),
     }  # fmt: skip
     process = await asyncio.create_subprocess_exec(
-        sys.executable, lending.__file__, env=environment, pass_fds=[listening.fileno()],
+        sys.executable, program, env=environment, pass_fds=[listening.fileno()],
         stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -186,6 +187,37 @@ async def test_two_major_versions_are_served_at_once_and_the_module_learns_which
         assert [(each["Torv-Major"], of["maj"]) for each, of in zip(seen, claims, strict=True)] == [
             ("1", 1), ("2", 2), ("1", 1),
         ]  # fmt: skip
+
+
+async def test_one_program_serves_two_major_versions_and_addresses_with_variable_parts(
+    api: Api, lenders: Cast, settings: Settings, dsn: str, outsider: Connection, tmp_path: Path
+) -> None:
+    second = ADDRESSED.replace("major: 1", "major: 2").replace("version: 1.0.0", "version: 2.0.0")
+    for major, contract in enumerate((CONTRACT, second), 1):
+        write_folder(tmp_path / "contracts" / "aids" / f"v{major}", files(contract))
+        assert (await api.post("/api/v1/contracts", {"files": files(contract)}, by=ANNA)).status == 201
+    await outsider.execute(
+        "update modules.releases set majors = $1 where id = $2", '{"aids": [1, 2]}', lenders.releases["trinvis"]
+    )
+    binding = {"capability": "aids", "release_id": str(lenders.releases["trinvis"])}
+    assert (await api.post("/api/v1/bindings", binding, by=ANNA)).status == 201
+    async with (
+        run_worker(replace(settings, port=int(api.url.rpartition(":")[2])), dsn),
+        running("trinvis", api, lenders, outsider, tmp_path, lending_twice.__file__),
+    ):
+        first = (await lend(api, lenders, "Rollator", "1")).json
+        assert first["by"] == 1
+        assert [each["id"] for each in await loans(api, lenders)] == [first["id"]]
+        newer = f"/c/aids/v2/loans/{first['id']}"
+        counted = await api.get(f"/c/aids/v2/loans?person_id={lenders.bjorn.id}", by=ANNA)
+        assert counted.json == {"loans": [], "count": 1}
+        assert (await api.get(newer, by=ANNA)).json == first
+        changed = await api.ask("PATCH", newer, {"state": "returned"}, by=ANNA, Idempotency_Key="2")
+        assert (changed.json["version"], changed.json["state"]) == (2, "returned")
+        [seen] = (await api.get(f"/c/aids/v2/persons/{lenders.bjorn.id}/loans", by=ANNA)).json["loans"]
+        assert seen == changed.json
+        assert (await api.get(f"/c/aids/v2/loans/{lenders.bjorn.id}", by=ANNA)).code == (404, "not_found")
+        assert (await api.get(f"/c/aids/v1/loans/{first['id']}", by=ANNA)).code == (404, "not_found")
 
 
 async def test_a_key_that_was_used_in_one_major_version_is_not_replayed_in_another(

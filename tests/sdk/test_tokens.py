@@ -176,3 +176,14 @@ def test_a_key_on_another_curve_proves_with_its_own_algorithm():
     key = ECKey.generate_key("P-384", auto_kid=False)
     proof = jwt.decode(assertion(key, RELEASE, ISSUER)["client_assertion"], key, algorithms=["ES384"])
     assert proof.header["alg"] == "ES384"
+
+
+@pytest.mark.parametrize("major", [1, 12])
+async def test_the_token_says_which_major_version_is_meant(tokens, major):
+    assert (await tokens.verify(bearer(maj=major), "call")).major == major
+    assert (await tokens.verify(bearer(), "call")).major is None
+
+
+@pytest.mark.parametrize("major", ["1", 1.5, True, [1]])
+async def test_a_major_version_that_is_no_whole_number_is_refused(tokens, major):
+    assert await refusal(tokens, bearer(maj=major)) == (401, "not_identified")

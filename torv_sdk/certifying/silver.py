@@ -172,6 +172,9 @@ async def answers_described(stand: Stand) -> None:
     for operation in stand.reading():
         if (answer := await stand.read(operation)).status >= 300:
             raise Broken(f"{operation.name} answered {answer.status} to the contract's own example")
+    for operation in stand.changing():
+        if (answer := await stand.write(operation)).status >= 300:
+            raise Broken(f"{operation.name} answered {answer.status} to the contract's own example")
     for answer in [each for each in stand.answered if each.status < 300]:
         complaint = stand.contract.answer_complaint(answer.operation, answer.status, answer.media_type, answer.body)
         if complaint:

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import aiohttp
@@ -23,6 +25,8 @@ from torv_sdk.records import BUCKETS
 READY_TIME = 30.0  #: seconds a module has to answer, and to have read the feed
 LONGEST_ANSWER = 20.0  #: seconds for one answer; the gateway gives no more
 SOMEBODY = "0198c0de-0000-7000-8000-00000000a11c"  #: stands for a citizen where there is no Torv to know one
+
+_VARIABLE = re.compile(r"\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,12 +66,41 @@ class Stand:
 
     def writing(self) -> list[Operation]:
         """The operations that change something and can be tried from their example alone."""
-        found = self.contract.operations.values()
-        return [each for each in found if not each.is_safe and "{" not in each.path and self.example(each) is not None]
+        return [each for each in self._unsafe() if not _names_record(each)]
+
+    def changing(self) -> list[Operation]:
+        """The operations that change what their address names; to be tried when something has been written."""
+        return [each for each in self._unsafe() if _names_record(each)]
 
     def reading(self) -> list[Operation]:
-        """The safe operations that can be tried with their examples."""
-        return [each for each in self.contract.operations.values() if each.is_safe and "{" not in each.path]
+        """The safe operations; those whose address names a record, to be tried when something has been written."""
+        return [each for each in self.contract.operations.values() if each.is_safe]
+
+    def _unsafe(self) -> list[Operation]:
+        found = self.contract.operations.values()
+        return [each for each in found if not each.is_safe and self.example(each) is not None]
+
+    def address(self, operation: Operation) -> str:
+        """The operation's path, its variable parts filled in.
+
+        With the citizen; with what was written last by an operation at an address of that name, or written last at
+        all; or with what the contract gives as an example.
+        """
+        examples = {p["name"]: p["example"] for p in self.contract.path_parameters(operation.name) if "example" in p}
+        filled = operation.path
+        for name in _VARIABLE.findall(operation.path):
+            value = self.person if name == "person_id" else self._written(name) or examples.get(name) or uuid4()
+            filled = filled.replace("{" + name + "}", quote(str(value), safe=""))
+        return filled
+
+    def _written(self, variable: str) -> str | None:
+        """The id that the module gave to what a variable names; None if nothing has been written yet."""
+        writing = {each.name: each.path.rpartition("/")[2] for each in self.writing()}
+        made = [each for each in self.answered if each.status in (200, 201) and each.operation in writing]
+        stem = variable.removesuffix("_id")
+        made.sort(key=lambda each: writing[each.operation].startswith(stem))  # keeps the order in which they came
+        body = made[-1].body if made else None
+        return str(body["id"]) if isinstance(body, dict) and "id" in body else None
 
     def example(self, operation: Operation) -> dict[str, Any] | None:
         """The contract's example of a body, about a citizen who exists."""
@@ -105,7 +138,8 @@ class Stand:
         """Send one call. Raises Broken if there is no answer in time."""
         headers = {"Content-Type": "application/json"} if content else {}
         headers |= {"Idempotency-Key": key} if key else {}
-        sent = await self.send(operation.method, operation.path, token, operation.name, content, headers, query)
+        path = self.address(operation)
+        sent = await self.send(operation.method, path, token, operation.name, content, headers, query)
         self.answered.append(sent)
         return sent
 
@@ -164,6 +198,11 @@ class Stand:
             self.program.lose_store()
         await self.program.start()
         await self.become_ready()
+
+
+def _names_record(operation: Operation) -> bool:
+    """Whether the address has a variable part other than the citizen."""
+    return bool(set(_VARIABLE.findall(operation.path)) - {"person_id"})
 
 
 def _is_exported(record: dict[str, Any]) -> bool:
