@@ -4,15 +4,21 @@ import asyncio
 import shutil
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+
+from structlog import get_logger
 
 from torv.base import embedded
 from torv.base.db import Database, sql
+from torv.base.embedded import Server
 from torv.base.migrate import migrate
 from torv.base.processes import Program, python
 from torv.base.settings import Settings
 from torv.doctor import OLDEST, unsafe_settings
 from torv.wiring import add_shipped_contracts, schema_folders
+
+LOOK_EVERY = 0.5  #: seconds between two looks at whether the embedded database lives
+log = get_logger("torv.running")
 
 
 class Unfit(Exception):
@@ -21,7 +27,10 @@ class Unfit(Exception):
 
 @asynccontextmanager
 async def database_of(settings: Settings) -> AsyncIterator[str]:
-    """The address of the database: the external one, or the embedded one, started here if nobody else has."""
+    """The address of the database: the external one, or the embedded one, started here if nobody else has.
+
+    The embedded one is started again when it dies; whoever has it open gets errors meanwhile, and connects anew.
+    """
     if settings.database_url:
         yield settings.database_url
         return
@@ -29,10 +38,27 @@ async def database_of(settings: Settings) -> AsyncIterator[str]:
         server = await asyncio.to_thread(embedded.start, embedded.place(settings.state_dir.resolve()))
     except embedded.EmbeddedError as error:
         raise Unfit(str(error)) from error
+    stopping = asyncio.Event()
+    keeping = asyncio.create_task(_keep(server, stopping))
     try:
         yield server.dsn()
     finally:
-        await asyncio.to_thread(server.stop)
+        stopping.set()
+        await asyncio.to_thread((await keeping).stop)
+
+
+async def _keep(server: Server, stopping: asyncio.Event) -> Server:
+    """Start a server of ours again whenever it has died, until told to stop; gives the one that runs then."""
+    while not stopping.is_set():
+        if server.has_died:
+            log.warning("database_ended")
+            try:
+                server = await asyncio.to_thread(embedded.start, server.cluster)
+            except embedded.EmbeddedError as error:  # whoever used the dead one may need a moment to let go of it
+                log.warning("database_not_started", error=str(error))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), LOOK_EVERY)
+    return server
 
 
 async def prepare(dsn: str) -> list[str]:

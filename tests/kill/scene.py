@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ import asyncpg
 
 from torv.base import embedded, signing
 from torv.base.db import Database
-from torv.base.embedded import Server
 from torv.base.settings import Settings
 from torv.base.signing import load_keys
 from torv.demo import judge
@@ -32,7 +31,6 @@ SLOWEST = 60.0  #: seconds a state may be waited for
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scene:
     stage: Stage
-    restarted: list[Server] = field(default_factory=list)  #: databases that the test started anew
 
     def kill(self, program: str) -> None:
         """Kill -9, unless the program is dead already."""
@@ -139,10 +137,7 @@ async def opened(folder: Path) -> AsyncIterator[Scene]:
     settings = replace(Settings(), port=0, processes=2)
     try:
         async with set_stage(settings, folder, citizens=12, report=lambda _: None) as stage:
-            scene = Scene(stage=stage)
-            yield scene
-        for server in scene.restarted:
-            server.stop()
+            yield Scene(stage=stage)
     finally:
         clear(folder)
 
@@ -178,7 +173,9 @@ async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
             await connection.close()
 
 
-def postmaster(stage: Stage) -> int:
-    """The process id of the installation's PostgreSQL."""
-    cluster = embedded.place(stage.settings.state_dir)
-    return int((cluster.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+def postmaster(stage: Stage) -> int | None:
+    """The process id of the installation's PostgreSQL; None while it has none."""
+    pid_file = embedded.place(stage.settings.state_dir).data / "postmaster.pid"
+    with suppress(FileNotFoundError, IndexError):
+        return int(pid_file.read_text(encoding="utf-8").splitlines()[0])
+    return None

@@ -91,6 +91,11 @@ class Server:
     def owned(self) -> bool:
         return self.process is not None
 
+    @property
+    def has_died(self) -> bool:
+        """Whether this process started it, and it runs no longer."""
+        return self.process is not None and self.process.poll() is not None
+
     def dsn(self, database: str = "torv") -> str:
         return self.cluster.dsn(database)
 
