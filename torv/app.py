@@ -24,13 +24,13 @@ from torv.base.server import serve
 from torv.base.settings import Settings
 from torv.base.signing import Keys, load_keys
 from torv.base.trail import Trail, check_clock
-from torv.ecosystem import agreements, audit, gateway, modules, moves, partners
+from torv.ecosystem import agreements, audit, events, gateway, modules, moves, partners
 from torv.ecosystem.gateway import Gateway, ModuleClient
 from torv.kernel import classification, identity, organisation, persons, records
 from torv.openapi import describe
 from torv.wiring import Wiring
 
-SLICES = (persons, classification, organisation, identity, records, partners, agreements, modules, audit, moves)
+SLICES = (persons, classification, organisation, identity, records, partners, agreements, modules, events, audit, moves)
 READY_TIME = 10.0  #: seconds to confirm the state at start
 
 

@@ -21,7 +21,7 @@ from torv.base.ids import new_id
 from torv.base.lease import Lease
 from torv.base.settings import Settings
 from torv.base.signing import Keys
-from torv.ecosystem import audit
+from torv.ecosystem import audit, events
 from torv.ecosystem.agreements import Loaded, Quotas, load_policy
 from torv.ecosystem.modules import (
     AccessToken,
@@ -37,10 +37,10 @@ from torv.kernel.identity import decide, find_caller, rights_of_user
 
 #: the slices in the order of their foreign keys
 _KERNEL = ("persons", "classification", "organisation", "identity", "records")
-_ECOSYSTEM = ("partners", "agreements", "modules", "audit", "gateway", "moves")
+_ECOSYSTEM = ("partners", "agreements", "modules", "events", "audit", "gateway", "moves")
 _INTERFACES = ("cpr",)
 
-STREAMS: tuple[Stream, ...] = (records.STREAM, audit.STREAM)
+STREAMS: tuple[Stream, ...] = (records.STREAM, audit.STREAM, events.STREAM)
 
 
 def schema_folders() -> list[Path]:

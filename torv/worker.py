@@ -7,10 +7,12 @@ from joserfc.jwk import ECKey
 
 from torv.base import background, db, feed, idempotency
 from torv.base.db import Database
+from torv.base.feed import Listener
 from torv.base.settings import Settings
 from torv.base.signing import load_keys
 from torv.base.trail import check_clock
 from torv.ecosystem.audit import sign_heads
+from torv.ecosystem.events import Poster, Sender
 from torv.ecosystem.gateway import ModuleClient, forget_old_calls
 from torv.ecosystem.modules import forget_old_assertions
 from torv.ecosystem.moves import Driver
@@ -30,22 +32,27 @@ async def work(settings: Settings, dsn: str) -> None:
     database = await Database.open(dsn, 4)
     wiring = Wiring(settings, keys, database)
     client = ModuleClient(keys, settings.issuer, private=settings.private_modules)
+    poster, listener = Poster(private=settings.private_modules), Listener(database)
     lease = wiring.make_lease("worker")
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(background.forever(lease.run))
             driver = Driver(database, client, wiring.may_provide)
-            group.create_task(background.forever(lambda: _lead(database, driver, keys.heads)))
+            sender = Sender(database, keys, poster, wiring.may_provide, listener, quota=wiring)
+            group.create_task(background.forever(listener.run))
+            group.create_task(background.forever(lambda: _lead(database, driver, sender, keys.heads)))
     finally:
+        await poster.close()
         await client.close()
         await database.close()
 
 
-async def _lead(database: Database, driver: Driver, heads: ECKey) -> None:
+async def _lead(database: Database, driver: Driver, sender: Sender, heads: ECKey) -> None:
     """Lead: whatever of this fails ends all of it, so that nobody sequences or moves without the leadership."""
     async with feed.lead(database) as line, asyncio.TaskGroup() as group:
         group.create_task(feed.sequence_all(line, STREAMS))
         group.create_task(background.forever(driver.run))
+        group.create_task(background.forever(sender.run))
         group.create_task(background.forever(lambda: sign_heads(database, heads)))
         group.create_task(background.forever(lambda: _tidy(database)))
         group.create_task(background.forever(lambda: _derive(database)))

@@ -82,6 +82,7 @@ async def test_what_is_described_answers_and_asks_who_you_are(shared_api: Api, d
     assert open_to_all == {
         "POST /oauth/token", "GET /.well-known/jwks.json", "POST /api/v1/identity/sessions",
         "POST /api/v1/partners/enrolments", "GET /.well-known/torv-audit-keys.json",
+        "GET /asyncapi.json",
     }  # fmt: skip
 
 

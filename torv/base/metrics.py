@@ -22,6 +22,22 @@ feed_positions = Gauge("torv_feed_position", "Last position given, by stream.", 
 emergency_accesses = Counter("torv_emergency_accesses_total", "Accesses that only the emergency list permitted.")
 held_calls = Gauge("torv_held_calls", "Calls waiting at a fence.", multiprocess_mode="livesum")
 
+events_sent = Counter("torv_events_sent_total", "Events sent to modules, by what came of it.", ["outcome"])
+event_lag = Gauge(
+    "torv_event_lag", "Events a subscription waits for.", ["capability"], multiprocess_mode="livemostrecent"
+)
+event_lag_seconds = Gauge(
+    "torv_event_lag_seconds", "Age of the first event a subscription waits for.", ["capability"],
+    multiprocess_mode="livemostrecent",
+)  # fmt: skip
+event_alert = Gauge(
+    "torv_event_alert", "1 where a subscription needs somebody's eye.", ["capability"],
+    multiprocess_mode="livemostrecent",
+)  # fmt: skip
+dead_letters = Gauge(
+    "torv_dead_letters", "Events that were given up.", ["capability"], multiprocess_mode="livemostrecent"
+)
+
 
 @cache
 def of_answers(operation: str, status: int) -> tuple[Counter, Histogram]:

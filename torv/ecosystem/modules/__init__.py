@@ -12,6 +12,7 @@ from torv.ecosystem.modules.contract_keeping import (
 from torv.ecosystem.modules.contracts import Contract, KeptContract, Operation
 from torv.ecosystem.modules.directory import Directory, Route, load_directory
 from torv.ecosystem.modules.errors import ContractBreaks, ContractInvalid, ContractVersionWrong, MajorNotProvided
+from torv.ecosystem.modules.event_types import EventType, event_types
 from torv.ecosystem.modules.models import Binding, Module, Release
 from torv.ecosystem.modules.service import (
     bind,
@@ -33,6 +34,7 @@ __all__ = [
     "ContractInvalid",
     "ContractVersionWrong",
     "Directory",
+    "EventType",
     "KeptContract",
     "MajorNotProvided",
     "Module",
@@ -43,6 +45,7 @@ __all__ = [
     "add_contract",
     "add_shipped_contract",
     "bind",
+    "event_types",
     "forget_old_assertions",
     "list_bindings",
     "list_contracts",

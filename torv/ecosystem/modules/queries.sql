@@ -86,6 +86,13 @@ where (capability collate "C", major) > (:after_capability::text, :after_major::
 -- The operations of every contract.
 select capability, major, content -> 'operations' as operations from modules.contracts;
 
+-- name: all_events
+-- The events that every contract declares; one without a category has that of the contract's first operation.
+select c.capability, c.major, e.plain ->> 'type' as name, coalesce(e.plain ->> 'category', c.content -> 'operations' -> 0 ->> 'category') as category,
+       e.plain -> 'schema' as schema
+from modules.contracts c cross join jsonb_array_elements(coalesce(c.content -> 'events', '[]')) as e (plain)
+where :capability::text is null or c.capability = :capability order by c.capability collate "C", c.major, (e.plain ->> 'type') collate "C";
+
 -- name: titles
 -- What capabilities are called: the titles of the highest major version of each.
 select distinct on (capability) capability, content -> 'title' as title from modules.contracts order by capability, major desc;

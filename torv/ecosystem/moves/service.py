@@ -11,6 +11,7 @@ from torv.base.ids import new_id
 from torv.base.sql import load
 from torv.base.trail import Entry, note
 from torv.ecosystem.agreements import begin_exit_of_module
+from torv.ecosystem.events import hand_over_events
 from torv.ecosystem.modules import move_binding, release_by_id, release_in_service, set_shadow
 from torv.ecosystem.moves import receipts, rules
 from torv.ecosystem.moves.models import Move, MoveState, MoveView, Names, NewMove, Step
@@ -117,7 +118,8 @@ async def flip(tx: Tx, move: Move) -> int:
     epoch = await move_binding(tx, move.capability, move.to_release)
     await lease.lower_fence(tx, move.capability)
     await tx.run(sql.set_epoch, id=move.id, epoch=epoch)
-    await enter(tx, move, MoveState.MOVED, epoch=epoch)
+    await hand_over_events(tx, move.capability, move.to_release)
+    await enter(tx, move, MoveState.MOVED, epoch=epoch, capability=move.capability, release=str(move.to_release))
     return epoch
 
 

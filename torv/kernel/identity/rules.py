@@ -15,7 +15,7 @@ OWN = "own"  #: the operation everybody may do: see and end one's own sessions, 
 
 #: Services where a role with limits is worth something: they filter their rows by the permit, or (persons and
 #: classification) have no rows that bear what limits are about. Elsewhere such a role permits nothing.
-TAKE_LIMITS = frozenset({"persons", "classification", "organisation"})
+TAKE_LIMITS = frozenset({"persons", "classification", "organisation", "events"})
 
 _MENDER = "Systemadministratoren"
 #: check -> English reason, Danish reason; in the order in which they run

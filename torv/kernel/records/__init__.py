@@ -10,7 +10,7 @@ from torv.kernel.records.buckets import (
     sum_digests,
     touched_buckets,
 )
-from torv.kernel.records.models import Bucket, LateContent, LateWrite, NewRecord, Record, RecordType, TimelineLine
+from torv.kernel.records.models import Bucket, Held, LateContent, LateWrite, NewRecord, Record, RecordType, TimelineLine
 from torv.kernel.records.service import (
     close_fence,
     declare_type,
@@ -21,6 +21,7 @@ from torv.kernel.records.service import (
     read_late_write,
     read_record,
     record_types,
+    stand_inside,
     write_record,
 )
 from torv.kernel.records.timeline import derive_again, list_timeline
@@ -29,6 +30,7 @@ __all__ = [
     "BUCKETS",
     "STREAM",
     "Bucket",
+    "Held",
     "LateContent",
     "LateWrite",
     "NewRecord",
@@ -50,6 +52,7 @@ __all__ = [
     "read_record",
     "record_types",
     "routes",
+    "stand_inside",
     "sum_digests",
     "touched_buckets",
     "write_record",

@@ -96,6 +96,14 @@ class Holder:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """Which release holds a capability, and since which move."""
+
+    release_id: UUID
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stale:
     """A type whose timeline must be derived anew, because its contract has changed."""
 

@@ -25,6 +25,10 @@ left join records.holders h on h.capability = asked.capability
 left join records.types t on t.capability = asked.capability and t.name = :type
 left join records.versions v on v.capability = asked.capability and v.idempotency_key = :key;
 
+-- name: holder_now
+-- Who holds the capability. A statement of its own: it must see what was committed while the lock was awaited.
+select release_id, epoch from records.holders where capability = :capability;
+
 -- name: insert_version
 -- Writes the next version of a record, if the version it follows is the latest, and of the same type.
 with latest as (select coalesce(max(version), 0) as version, coalesce(bool_and(capability = :capability::text and type = :type::text), true) as is_ours

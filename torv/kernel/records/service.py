@@ -27,7 +27,7 @@ from torv.base.pages import Wanted
 from torv.base.sql import load
 from torv.base.trail import note
 from torv.kernel.records.buckets import bucket_of, digest_of
-from torv.kernel.records.models import Holder, LateContent, LateWrite, NewRecord, Record, RecordType, Stored
+from torv.kernel.records.models import Held, Holder, LateContent, LateWrite, NewRecord, Record, RecordType, Stored
 from torv.kernel.records.timeline import derive_line
 
 sql = load(__file__)
@@ -140,6 +140,15 @@ async def hand_over(tx: Tx, capability: str, release_id: UUID) -> int:
     """Make a release the holder: waits for writes in progress, keeps new ones out until commit. Gives the new epoch."""
     await tx.value(sql.close_fence, capability=capability)
     return int(await tx.value(sql.hand_over, capability=capability, release_id=release_id))
+
+
+async def stand_inside(tx: Tx, capability: str, key: str) -> Held | None:
+    """Keep the capability from being moved until the transaction ends, and others from writing under the same key.
+
+    Gives who holds it at that instant; None if nobody does.
+    """
+    await tx.value(sql.share_fence, capability=capability, key=key)
+    return await tx.maybe(Held, sql.holder_now, capability=capability)
 
 
 async def close_fence(tx: Tx, capability: str) -> None:

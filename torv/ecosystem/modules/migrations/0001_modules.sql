@@ -55,3 +55,5 @@ create table modules.assertions (
 
 create view modules.v_releases as
 select r.id, r.version, m.name as module_name, m.id as module_id, m.partner_id from modules.releases r join modules.modules m on m.id = r.module_id;
+
+create view modules.v_bindings as select capability, release_id from modules.bindings;

@@ -101,3 +101,6 @@ create table persons.imports (
 );
 create trigger imports_of_somebody after insert on persons.imports referencing new table as added
     for each statement execute function persons.is_of_somebody();
+
+-- For the slices above: whether a person is known.
+create view persons.v_persons as select id from persons.persons;

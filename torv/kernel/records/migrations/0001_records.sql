@@ -78,3 +78,4 @@ create index late_writes_newest on records.late_writes (at, id);
 
 create view records.v_buckets as select capability, type, number, total, count from records.buckets;
 create view records.v_versions as select id, version, capability, type, person_id, body, epoch, position, at from records.versions;
+create view records.v_types as select capability, name, category from records.types;
