@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -221,7 +222,11 @@ async def test_rotation_signs_with_both_secrets_for_a_day(api: Api, nordnote: Re
         nordnote.secrets = secrets
         before = len(nordnote.taken)
         await tell(api, 1)
-        await until(lambda before=before: len(nordnote.taken) == before + 1, "a secret does not fit")
+        await until(partial(_has_taken, nordnote, before + 1), "a secret does not fit")
+
+
+def _has_taken(module: Receiver, count: int) -> bool:
+    return len(module.taken) == count
 
 
 async def test_each_release_has_secrets_of_its_own_and_nobody_else_gets_any(
