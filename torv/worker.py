@@ -16,6 +16,7 @@ from torv.ecosystem.events import Poster, Sender
 from torv.ecosystem.gateway import ModuleClient, forget_old_calls
 from torv.ecosystem.modules import forget_old_assertions
 from torv.ecosystem.moves import Driver
+from torv.interfaces.cpr import forget_unknown_records
 from torv.kernel.persons import refresh_snapshots
 from torv.kernel.records import derive_again
 from torv.wiring import STREAMS, Wiring
@@ -64,6 +65,7 @@ async def _tidy(database: Database) -> None:
             await forget_old_calls(tx)
             await forget_old_assertions(tx)
             await idempotency.forget_old_answers(tx)
+            await forget_unknown_records(tx)
             await tx.run(db.sql.remove_dead_leases)
         await _refresh_persons(database)
         await asyncio.sleep(TIDY_EVERY)

@@ -18,6 +18,7 @@ from torv.interfaces.cpr import (
     CprFileOutdated,
     Imported,
     Stage,
+    forget_unknown_records,
     import_extract,
     write_extract,
 )
@@ -276,6 +277,17 @@ async def test_records_we_do_not_know_are_kept_and_told_of(
     assert (done.added, done.unknown) == (1, {"123": 1})
     kept = await outsider.fetch("select line, record, content from cpr.unknown_records")
     assert kept == [(3, "123", strange)]
+
+
+async def test_records_we_do_not_know_are_gone_ninety_days_after_the_import(
+    database: Database, access: Access, write_file: WriteFile, outsider: asyncpg.Connection
+) -> None:
+    await bring_in(database, access, write_file(line("001", status="01"), "123" + CPR))
+    for days, left in ((89, 1), (91, 0)):
+        await outsider.execute("update cpr.files set finished_at = now() - make_interval(days => $1)", days)
+        async with database.transaction() as tx:
+            await forget_unknown_records(tx)
+        assert await number_of(outsider, "cpr.unknown_records") == left
 
 
 async def test_records_we_know_but_do_not_use_leave_no_trace(

@@ -2,7 +2,7 @@
 
 from torv.interfaces.cpr.errors import CprFileChanged, CprFileInvalid, CprFileOutdated
 from torv.interfaces.cpr.models import Imported, Report, Stage
-from torv.interfaces.cpr.service import import_extract
+from torv.interfaces.cpr.service import forget_unknown_records, import_extract
 from torv.interfaces.cpr.writing import write_extract
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Imported",
     "Report",
     "Stage",
+    "forget_unknown_records",
     "import_extract",
     "write_extract",
 ]

@@ -28,6 +28,11 @@ update cpr.parts set added = :added, changed = :changed, unchanged = :unchanged 
 insert into cpr.unknown_records (file, line, record, content)
 select :file, line, record, content from jsonb_to_recordset(:records::jsonb) as e (line int, record text, content text);
 
+-- name: forget_unknown
+-- Deletes records of kinds we do not know, some days after their file came in.
+delete from cpr.unknown_records u using cpr.files f
+where f.sha256 = u.file and f.finished_at < clock_timestamp() - make_interval(days => :days);
+
 -- name: finish_file
 -- Notes that all parts are in.
 update cpr.files set finished_at = clock_timestamp() where sha256 = :file and finished_at is null;

@@ -25,6 +25,7 @@ from torv.kernel.persons import ImportedPerson, ImportResult, find_person_by_cpr
 sql = load(__file__)
 
 SOURCE = "cpr"  #: how facts from the register are marked in the kernel
+UNKNOWN_KEPT = 90  #: days that records we do not know wait for somebody to look at them; they may hold personal data
 TRIES = 5  #: of a part that meets somebody who works on the same persons
 
 
@@ -56,6 +57,11 @@ async def import_extract(database: Database, access: Access, path: Path, report:
             async with database.transaction() as tx:
                 await tx.run(sql.finish_file, file=extract.sha256)
     return await _summary(database, extract, is_new)
+
+
+async def forget_unknown_records(tx: Tx) -> None:
+    """Delete records of kinds we do not know, UNKNOWN_KEPT days after their file came in."""
+    await tx.run(sql.forget_unknown, days=UNKNOWN_KEPT)
 
 
 async def _begin(database: Database, extract: Extract) -> None:
