@@ -30,13 +30,15 @@ from torv.kernel import classification, identity, organisation, persons, records
 from torv.openapi import describe
 from torv.wiring import Wiring
 
-SLICES = (persons, classification, organisation, identity, records, partners, agreements, modules, events, audit, moves)
+SLICES = (
+    persons, classification, organisation, identity, records, partners, agreements, modules, events, audit, gateway, moves,
+)  # fmt: skip
 READY_TIME = 10.0  #: seconds to confirm the state at start
 
 
 def create_app(settings: Settings, dsn: str) -> Front:
     """The application over a migrated database, as a server serves it."""
-    return Front(make_application(settings, dsn), body_limit=settings.body_limit, language=settings.language)
+    return Front(make_application(settings, dsn), settings, large=gateway.LARGE)
 
 
 def make_application(settings: Settings, dsn: str) -> FastAPI:
@@ -63,7 +65,7 @@ async def _running(app: FastAPI, settings: Settings, keys: Keys, dsn: str) -> As
         await check_clock(dsn)
     database = await Database.open(dsn, settings.pool_size)
     wiring, trail, listener = Wiring(settings, keys, database), Trail(database), Listener(database)
-    lease, client = wiring.make_lease("api"), ModuleClient(keys, settings.issuer, private=settings.private_modules)
+    lease, client = wiring.make_lease("api"), _client(keys, settings)
     engine = Engine(
         settings=settings, keys=keys, cursors=Cursors(keys.cursor_secret), database=database, trail=trail, lease=lease,
         listener=listener, decider=wiring,
@@ -82,6 +84,10 @@ async def _running(app: FastAPI, settings: Settings, keys: Keys, dsn: str) -> As
         await app.state.gateway.close()
         await client.close()
         await database.close()
+
+
+def _client(keys: Keys, settings: Settings) -> ModuleClient:
+    return ModuleClient(keys, settings.issuer, private=settings.private_modules, limits=gateway.limits_of(settings))
 
 
 async def _confirmed(engine: Engine) -> None:

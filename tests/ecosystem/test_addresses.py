@@ -8,7 +8,7 @@ from tests.cast import ANNA, Cast
 from tests.conftest import ServeApi
 from torv.base import signing
 from torv.base.errors import ModuleAddressInvalid
-from torv.ecosystem.modules import PublicResolver
+from torv.ecosystem.modules import PublicResolver, addresses_of
 from torv.ecosystem.modules.addresses import is_public, normal_address
 
 EVERYWHERE_REFUSED = [
@@ -24,14 +24,17 @@ EVERYWHERE_REFUSED = [
 PRIVATE = [
     "http://module.example.dk", "https://localhost", "https://localhost.", "https://x.localhost", "https://module",
     "https://printer.local", "https://metadata.google.internal", "https://localhost.localdomain", "https://127.0.0.1",
-    "https://127.8.8.8", "https://10.0.0.1", "https://172.16.0.1", "https://192.168.1.1", "https://169.254.169.254",
-    "https://0.0.0.0", "https://100.64.0.1", "https://224.0.0.1", "https://255.255.255.255", "https://[::1]", "https://[::]",
-    "https://[fe80::1]", "https://[fc00::1]", "https://[::ffff:127.0.0.1]", "https://[::ffff:7f00:1]",
-    "https://[64:ff9b::7f00:1]", "https://[2002:7f00:1::1]", "https://[ff02::1]",
+    "https://127.8.8.8", "https://10.0.0.1", "https://172.16.0.1", "https://192.168.1.1", "https://100.64.0.1",
+    "https://[::1]", "https://[fc00::1]",
+]  # fmt: skip
+NOBODYS = [
+    "https://169.254.169.254", "https://0.0.0.0", "https://224.0.0.1", "https://255.255.255.255", "https://[::]",
+    "https://[fe80::1]", "https://[::ffff:127.0.0.1]", "https://[::ffff:7f00:1]", "https://[64:ff9b::7f00:1]",
+    "https://[2002:7f00:1::1]", "https://[ff02::1]",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("url", EVERYWHERE_REFUSED)
+@pytest.mark.parametrize("url", EVERYWHERE_REFUSED + NOBODYS)
 @pytest.mark.parametrize("private", [True, False])
 def test_what_is_no_plain_address_is_refused_everywhere(url: str, private: bool) -> None:
     with pytest.raises(ModuleAddressInvalid):
@@ -73,6 +76,16 @@ async def test_a_name_that_leads_to_a_private_address_is_not_connected_to() -> N
     for name in ("localhost", "127.0x0.0.1", "0x7f.1"):
         with pytest.raises(OSError, match="public address"):
             await PublicResolver().resolve(name, 443, socket.AF_INET)
+
+
+async def test_what_a_name_leads_to_is_looked_at_even_where_private_addresses_are_wanted() -> None:
+    assert await addresses_of("localhost", 80, private=True)
+    for host in ("localhost", "127.0.0.1", "0x7f.1", "2130706433"):
+        with pytest.raises(OSError, match="public address"):
+            await addresses_of(host, 443, private=False)
+    for host in ("169.254.169.254", "0.0.0.0", "::ffff:127.0.0.1", "fe80::1"):
+        with pytest.raises(OSError, match="public address"):
+            await addresses_of(host, 443, private=True)
 
 
 def test_public_is_what_the_whole_internet_reaches() -> None:

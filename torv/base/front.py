@@ -16,6 +16,7 @@ from structlog import get_logger
 from torv.base import clock, metrics, problems
 from torv.base.errors import MalformedRequest, TooLarge, TorvError
 from torv.base.ids import new_id
+from torv.base.settings import Settings
 
 log = get_logger("torv.request")
 _threshold = logging.getLogger("torv.request")  # asked first: a structured logger is put together at every call
@@ -28,14 +29,17 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 #: what two programs may read differently in a path: encoded dots, slashes and controls, dot segments, empty segments
 _AMBIGUOUS = re.compile(rb"%(2e|2f|5c|0|1|7f|25)|\\|//|/\.{1,2}(/|$)|[^\x21-\x7e]|[;#]", re.IGNORECASE)
 _MANY_ALLOWED = frozenset({b"accept", b"accept-language", b"accept-encoding", b"cookie", b"via", b"forwarded"})
-HEADER_LIMIT = 100  #: header lines
 
 
 class Front:
-    """Wraps the application."""
+    """Wraps the application. `large` are the beginnings of paths whose own readers know how much they take."""
 
-    def __init__(self, app: App, *, body_limit: int, language: str) -> None:
-        self._app, self._body_limit, self._language = app, body_limit, language
+    def __init__(self, app: App, settings: Settings, *, large: tuple[str, ...] = ()) -> None:
+        self._app, self._settings, self._large = app, settings, large
+
+    def _body_limit(self, scope: Scope) -> int:
+        settings, is_large = self._settings, scope["path"].startswith(self._large) if self._large else False
+        return max(settings.body_limit, settings.stream_limit) if is_large else settings.body_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,31 +57,36 @@ class Front:
             await send(message)
 
         try:
-            check_shape(scope)
-            await self._app(scope, _limited(scope, receive, self._body_limit), answer)
+            check_shape(scope, lines=self._settings.header_lines, size=self._settings.header_bytes)
+            await self._app(scope, _limited(scope, receive, self._body_limit(scope)), answer)
         except TorvError as error:
+            if status:
+                raise  # an answer that has begun cannot be taken back, only cut
             await self._refuse(error, scope, receive, answer)
         except Exception:
             log.exception("request_failed", request_id=str(request_id), operation=state.get("operation"))
-            if not status:
-                await self._refuse(TorvError(), scope, receive, answer)
+            if status:
+                raise  # the server cuts the connection, so that nobody takes it for a whole answer
+            await self._refuse(TorvError(), scope, receive, answer)
         finally:
             _account(state.get("operation", "none"), status, clock.ticks() - started, request_id)
 
     async def _refuse(self, error: TorvError, scope: Scope, receive: Receive, send: Send) -> None:
-        language = problems.language_of(HTTPConnection(scope), self._language)
+        language = problems.language_of(HTTPConnection(scope), self._settings.language)
         metrics.refusals_of_strangers.labels(error.code).inc()
         await problems.response(error, language, scope["state"]["request_id"])(scope, receive, send)
 
 
-def check_shape(scope: Scope) -> None:
+def check_shape(scope: Scope, *, lines: int = 100, size: int = 32_768) -> None:
     """Raises MalformedRequest for a path or header that two programs might read differently."""
     path: bytes = scope.get("raw_path") or scope["path"].encode()
     if not path.startswith(b"/") or _AMBIGUOUS.search(path):
         raise MalformedRequest(reason="the path is not in its plain form")
     names = [name for name, _ in scope["headers"]]
-    if len(names) > HEADER_LIMIT:
+    if len(names) > lines:
         raise MalformedRequest(reason="too many headers")
+    if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > size:
+        raise MalformedRequest(reason="the headers are too large")
     if len(set(names)) != len(names):
         twins = [name for name, count in Counter(names).items() if count > 1 and name not in _MANY_ALLOWED]
         if twins:

@@ -21,6 +21,10 @@ clock_behind = Gauge("torv_clock_set_back_seconds", "How far the clock was set b
 feed_positions = Gauge("torv_feed_position", "Last position given, by stream.", ["stream"], multiprocess_mode="livemax")
 emergency_accesses = Counter("torv_emergency_accesses_total", "Accesses that only the emergency list permitted.")
 held_calls = Gauge("torv_held_calls", "Calls waiting at a fence.", multiprocess_mode="livesum")
+open_breakers = Gauge(
+    "torv_open_breakers", "Releases that processes leave alone, a process at a time.", multiprocess_mode="livesum"
+)  # fmt: skip
+full_releases = Counter("torv_full_releases_total", "Calls refused because a release has too many under way.")
 
 events_sent = Counter("torv_events_sent_total", "Events sent to modules, by what came of it.", ["outcome"])
 event_lag = Gauge(

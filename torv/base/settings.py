@@ -31,6 +31,23 @@ class Settings:
     language: str = _setting("da", "Language of texts where the reader has not chosen one: da or en.")
     log_level: str = _setting("info", "Least serious level that is logged: debug, info, warning or error.")
     trust_clock: bool = _setting(False, "Whether to start although the trail has entries later than the clock.")
+    header_lines: int = _setting(100, "Most header lines of a request, and of a module's answer.")
+    header_bytes: int = _setting(32_768, "Largest headers of a request, and of a module's answer, in bytes.")
+    body_seconds: int = _setting(30, "Seconds a caller of the gateway has for sending its whole request.")
+    answer_limit: int = _setting(
+        5_000_000, "Largest answer of a module in bytes, where the contract does not stream it."
+    )
+    stream_limit: int = _setting(104_857_600, "Largest body in bytes, both ways, where the contract streams it.")
+    connect_seconds: int = _setting(2, "Seconds in which a module must accept a connection.")
+    first_byte_seconds: int = _setting(
+        10, "Seconds a module has for the head of its answer, and between two parts of it."
+    )
+    answer_seconds: int = _setting(10, "Seconds a module has, after the head, for an answer that is not streamed.")
+    stream_seconds: int = _setting(300, "Seconds a streamed answer may take from its first byte to its last.")
+    calls_per_caller: int = _setting(64, "Calls one caller may have under way in one API process.")
+    calls_per_release: int = _setting(128, "Calls one release of a module may have under way in one API process.")
+    breaker_failures: int = _setting(5, "Failures in a row after which a release is left alone.")
+    breaker_seconds: int = _setting(5, "Seconds until one call may try such a release again.")
     private_modules: bool = _setting(False, "Whether modules may stand on private or loopback addresses.")
 
     @property

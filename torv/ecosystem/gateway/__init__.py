@@ -3,18 +3,27 @@
 from torv.ecosystem.gateway.api import METHODS, PATH, carry_request
 from torv.ecosystem.gateway.carrying import Gateway, Provider
 from torv.ecosystem.gateway.forwarding import ModuleClient
+from torv.ecosystem.gateway.limits import Limits, limits_of
 from torv.ecosystem.gateway.models import ModuleAnswer, ShadowResult
 from torv.ecosystem.gateway.service import forget_old_calls, shadow_results
+from torv.ecosystem.gateway.watching import ReleaseInService, routes
+
+LARGE = ("/c/",)  #: where bodies may be larger than elsewhere
 
 __all__ = [
+    "LARGE",
     "METHODS",
     "PATH",
     "Gateway",
+    "Limits",
     "ModuleAnswer",
     "ModuleClient",
     "Provider",
+    "ReleaseInService",
     "ShadowResult",
     "carry_request",
     "forget_old_calls",
+    "limits_of",
+    "routes",
     "shadow_results",
 ]

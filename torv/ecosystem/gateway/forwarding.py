@@ -1,90 +1,183 @@
 """Forwarding: a request to a module, built anew, with a token for exactly that release; and its answer, bounded."""
 
+import asyncio
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-import aiohttp
-from yarl import URL
-
 from torv.base import clock, signing
 from torv.base.errors import InvalidInput, ModuleTimeout, ModuleUnavailable
 from torv.base.signing import Keys, strict_json
+from torv.ecosystem.gateway import answers
+from torv.ecosystem.gateway.bodies import Body, body_of
+from torv.ecosystem.gateway.connections import Connection, Connections, Target, target_of
+from torv.ecosystem.gateway.errors import ModuleAnswerInvalid
+from torv.ecosystem.gateway.limits import Limits
 from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
 from torv.ecosystem.gateway.rules import call_mark
-from torv.ecosystem.modules import PublicResolver, Release
+from torv.ecosystem.gateway.wire import Ended, Head, NotHttp, write_head
+from torv.ecosystem.modules import Release
 
-TIMEOUT = 10.0  #: seconds a module has for its whole answer
-ANSWER_LIMIT = 5_000_000  #: bytes
+WHOLE = 262_144  #: bytes of a safe call's answer that are kept whole; a longer one is passed on as it comes
 TOKEN_LIFE = 60  #: seconds; a token is used for half of that, so that it never expires on the way
+NOTHING = body_of(b"")
+
+
+class Rest:
+    """What is still to come of an answer that is passed on as it comes. Must be read to its end or closed."""
+
+    def __init__(
+        self, connection: Connection, connections: Connections, target: Target, *, left: int, seconds: int
+    ) -> None:
+        self._connection, self._connections, self._target = connection, connections, target
+        self._left, self._seconds = left, seconds
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """The parts, in order. Raises ModuleAnswerInvalid or ModuleTimeout where the answer ends before its end."""
+        try:
+            while part := await self._part():
+                self._left -= len(part)
+                if self._left < 0:
+                    raise answers.too_large()
+                yield part
+        finally:
+            self.close()
+
+    async def _part(self) -> bytes:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._connection.part()
+        except TimeoutError:
+            raise ModuleTimeout(seconds=self._seconds) from None
+        except NotHttp as error:
+            raise _refused(error) from None
+
+    def close(self) -> None:
+        """End it; what has not been read is thrown away with its connection."""
+        if self._connection.is_in_use:
+            self._connections.give_back(self._connection, self._target)
 
 
 class ModuleClient:
     """Talks to modules on Torv's behalf; to private addresses only if `private`."""
 
-    def __init__(self, keys: Keys, issuer: str, *, private: bool) -> None:
-        self._keys, self._issuer, self._private = keys, issuer, private
-        self._session: aiohttp.ClientSession | None = None
+    def __init__(self, keys: Keys, issuer: str, *, private: bool, limits: Limits | None = None) -> None:
+        self._keys, self._issuer, self._limits = keys, issuer, limits or Limits()
+        self._connections = Connections(private=private, connect_seconds=self._limits.connect_seconds)
         self._tokens: dict[tuple[UUID, str, str, int | None], tuple[float, str]] = {}
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        self._connections.close()
 
     async def forward(self, release: Release, outgoing: Outgoing) -> ModuleAnswer:
-        """Send the call. Raises ModuleUnavailable or ModuleTimeout."""
+        """Send the call; a large answer to a safe one comes in parts. Raises ModuleUnavailable or ModuleTimeout."""
+        page, demand = outgoing.page, outgoing.demand
+        subject, use = outgoing.access.caller.subject, "call" if page is None else "page"
         headers = {
-            "Authorization": self._bearer(
-                release, outgoing.access.caller.subject, outgoing.capability, "call", outgoing.demand.major
-            ),
-            "Torv-Major": str(outgoing.demand.major),
-            "Torv-Call": call_mark(self._keys, outgoing.call_id),
+            "Authorization": self._bearer(release, subject, outgoing.capability, use, demand.major),
+            "Torv-Major": str(demand.major),
+            "Torv-Call": call_mark(self._keys, outgoing.call_id, outgoing.hops + 1),
             "X-Request-Id": str(outgoing.access.request_id),
             "Accept-Language": outgoing.language,
         }
-        if outgoing.body:
+        if outgoing.body.size:
             headers["Content-Type"] = outgoing.content_type
         if outgoing.key:
             headers["Idempotency-Key"] = outgoing.key
-        url = f"{release.url}{outgoing.path}" + (f"?{urlencode(outgoing.query)}" if outgoing.query else "")
-        return await self._request(outgoing.operation.method, url, headers, outgoing.body)
+        if page is not None:
+            headers |= page.headers()
+        path = outgoing.path if page is None else page.path
+        target = f"{path}?{urlencode(outgoing.query)}" if outgoing.query else path
+        return await self._ask(release, outgoing.method, target, headers, outgoing.body, outgoing)
 
     async def export(self, release: Release, capability: str, record_type: str, buckets: str) -> ModuleAnswer:
         """Ask a module for the records it holds in some buckets. Raises ModuleUnavailable or ModuleTimeout."""
         headers = {"Authorization": self._bearer(release, "torv", capability, "export")}
-        url = f"{release.url}/torv/export/{record_type}?{urlencode({'bucket': buckets})}"
-        return await self._request("GET", url, headers, b"")
+        return await self._ask(release, "GET", f"/torv/export/{record_type}?{urlencode({'bucket': buckets})}", headers)
 
     async def position(self, release: Release) -> int:
         """How far a module has read the feed. Raises ModuleUnavailable or ModuleTimeout."""
-        answer = await self._request("GET", f"{release.url}/torv/health", {}, b"")
+        answer = await self._ask(release, "GET", "/torv/health", {})
         try:
             return int(strict_json(answer.body)["position"])
         except (InvalidInput, KeyError, TypeError, ValueError):
             raise ModuleUnavailable from None
 
-    async def _request(self, method: str, url: str, headers: dict[str, str], body: bytes) -> ModuleAnswer:
-        session = self._opened()
+    async def _ask(
+        self, release: Release, method: str, target: str, headers: dict[str, str], body: Body = NOTHING,
+        outgoing: Outgoing | None = None,
+    ) -> ModuleAnswer:  # fmt: skip
+        to, limits = target_of(release.url), self._limits
+        head = write_head(method, target, to.authority, headers, body.size or (None if method == "GET" else 0))
+        may_repeat, seconds = outgoing is None or outgoing.operation.safe, limits.first_byte_seconds
         try:
-            async with session.request(
-                method, URL(url, encoded=True), headers=headers, data=body or None, allow_redirects=False
-            ) as response:
-                return await _bounded(response)
+            async with asyncio.timeout(seconds) as deadline:
+                connection, answered = await self._exchange(to, head, body, may_repeat=may_repeat)
+                seconds = limits.answer_seconds
+                deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+                return await self._answer(connection, to, answered, outgoing)
         except TimeoutError:
-            raise ModuleTimeout(seconds=int(TIMEOUT)) from None
-        except (aiohttp.ClientError, ConnectionError) as error:
+            raise ModuleTimeout(seconds=seconds) from None
+        except Ended as error:
+            raise ModuleUnavailable from error
+        except NotHttp as error:
+            raise _refused(error) from None
+        except OSError as error:
             raise ModuleUnavailable from error
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=TIMEOUT, connect=2.0), cookie_jar=aiohttp.DummyCookieJar(),
-                connector=aiohttp.TCPConnector(limit=200, resolver=None if self._private else PublicResolver()),
-                auto_decompress=False,
-                skip_auto_headers=("User-Agent", "Accept-Encoding"),
-                max_line_size=8190, max_field_size=8190,
-            )  # fmt: skip
-        return self._session
+    async def _exchange(self, to: Target, head: bytes, body: Body, *, may_repeat: bool) -> tuple[Connection, Head]:
+        """Send the request and wait for the head of the answer; once more where a kept connection had ended."""
+        for is_new in (False, True):
+            connection = await self._connect(to, is_new=is_new)
+            try:
+                parts: Iterable[bytes] = () if body.file is None else body.parts()
+                await connection.send(head, body.content, parts)
+                limits = self._limits
+                return connection, await connection.head(lines=limits.header_lines, size=limits.header_bytes)
+            except Ended:
+                connection.close()
+                if is_new or not may_repeat or not connection.is_used_again:
+                    raise
+            except BaseException:
+                connection.close()
+                raise
+        raise AssertionError  # the second time returns or raises
+
+    async def _connect(self, to: Target, *, is_new: bool) -> Connection:
+        try:
+            return await self._connections.take(to, is_new=is_new)
+        except TimeoutError as error:
+            raise ModuleUnavailable from error
+
+    async def _answer(self, connection: Connection, to: Target, head: Head, outgoing: Outgoing | None) -> ModuleAnswer:
+        limits, is_streamed = self._limits, False
+        is_declared = outgoing is not None and outgoing.operation.streams
+        may_stream = outgoing is not None and outgoing.operation.safe and head.status == 200
+        limit = limits.stream if is_declared and may_stream else limits.answer
+        body = bytearray()
+        try:
+            if head.length is not None and head.length > limit:
+                raise answers.too_large()
+            while part := await connection.part():
+                body += part
+                if len(body) > limit:
+                    raise answers.too_large()
+                if may_stream and len(body) > WHOLE:
+                    is_streamed = True
+                    break
+            answer = answers.read(head, bytes(body), outgoing)
+        except BaseException:
+            connection.close()
+            raise
+        finally:
+            if not is_streamed:
+                self._connections.give_back(connection, to)
+        if not is_streamed:
+            return answer
+        left = limit - len(body)
+        rest = Rest(connection, self._connections, to, left=left, seconds=limits.first_byte_seconds)
+        return answers.with_rest(answer, rest, head.length)
 
     def _bearer(self, release: Release, subject: str, capability: str, use: str, major: int | None = None) -> str:
         name, now = (release.id, subject, f"{capability} {use}", major), clock.seconds()
@@ -101,18 +194,5 @@ class ModuleClient:
         return f"Bearer {token}"
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> ModuleAnswer:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > ANSWER_LIMIT:
-            raise ModuleUnavailable
-    if 300 <= response.status < 400 or response.status < 200:
-        raise ModuleUnavailable  # a module answers; it does not send us elsewhere
-    return ModuleAnswer(status=response.status, content_type=_plain_type(response), body=bytes(body))
-
-
-def _plain_type(response: aiohttp.ClientResponse) -> str:
-    """JSON or a problem document; nothing a browser would run."""
-    stated = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return stated if stated in ("application/json", "application/problem+json") else "application/octet-stream"
+def _refused(error: NotHttp) -> ModuleAnswerInvalid:
+    return ModuleAnswerInvalid(reason=str(error), reason_da="det er ikke korrekt HTTP")

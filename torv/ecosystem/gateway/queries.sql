@@ -1,19 +1,19 @@
 -- name: claim_call
--- Claims a key for one carrying out: a new key, one nobody carries, one whose process is dead, or one whose end could not be noted (no call takes 20 seconds).
+-- Claims a key for one carrying out: a new key, one nobody carries, one whose process is dead, or one whose end could not be noted (no call takes :longest seconds).
 insert into gateway.calls (key, request_hash, call_id, process) values (:key, :request_hash, :call_id, :process)
 on conflict (key) do update set call_id = excluded.call_id, process = excluded.process, at = clock_timestamp()
 where gateway.calls.status is null and gateway.calls.request_hash = excluded.request_hash
-  and (gateway.calls.process is null or gateway.calls.at < clock_timestamp() - interval '20 seconds' or not exists (
+  and (gateway.calls.process is null or gateway.calls.at < clock_timestamp() - make_interval(secs => :longest) or not exists (
        select from base.v_leases l where l.process = gateway.calls.process and l.renewed_at > clock_timestamp() - interval '1.5 seconds'))
 returning call_id;
 
 -- name: call_by_key
 -- What is known of a key.
-select request_hash, status, content_type, body from gateway.calls where key = :key;
+select request_hash, status, content_type, body, location from gateway.calls where key = :key;
 
 -- name: finish_call
 -- Keeps the answer for whoever repeats the call.
-update gateway.calls set status = :status, content_type = :content_type, body = :body, process = null where key = :key and call_id = :call_id;
+update gateway.calls set status = :status, content_type = :content_type, body = :body, location = :location, process = null where key = :key and call_id = :call_id;
 
 -- name: release_call
 -- Lets the next attempt under the key be carried out at once: the outcome of this one is not known.
@@ -40,3 +40,7 @@ select clock_timestamp();
 -- name: is_unread
 -- Whether something written before an instant lies beyond a position, or has none yet.
 select exists (select from records.v_versions where capability = :capability and at < :instant and (position is null or position > :position));
+
+-- name: partner_name
+-- What a partner is called.
+select name from partners.v_organisations where id = :id;

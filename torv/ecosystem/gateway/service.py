@@ -12,15 +12,17 @@ from torv.ecosystem.gateway.rules import request_hash
 sql = load(__file__)
 
 
-async def claim_call(tx: Tx, outgoing: Outgoing, process: UUID) -> ModuleAnswer | None:
+async def claim_call(tx: Tx, outgoing: Outgoing, process: UUID, longest: int) -> ModuleAnswer | None:
     """Claim the key for carrying the call out, or give the answer it got before.
 
-    Raises CallInProgress while a living process carries it out, IdempotencyKeyReused if it was used for another call.
+    No call is carried out for more than `longest` seconds. Raises CallInProgress while a living process carries it
+    out, IdempotencyKeyReused if the key was used for another call.
     """
     hashed = request_hash(outgoing)
     claimed = await tx.value(
-        sql.claim_call, key=outgoing.key, request_hash=hashed, call_id=outgoing.call_id, process=process
-    )
+        sql.claim_call, key=outgoing.key, request_hash=hashed, call_id=outgoing.call_id, process=process,
+        longest=float(longest),
+    )  # fmt: skip
     if claimed is not None:
         return None
     kept = await tx.one(KeptCall, sql.call_by_key, key=outgoing.key)
@@ -28,14 +30,16 @@ async def claim_call(tx: Tx, outgoing: Outgoing, process: UUID) -> ModuleAnswer 
         raise IdempotencyKeyReused
     if kept.status is None:
         raise CallInProgress
-    return ModuleAnswer(status=kept.status, content_type=kept.content_type or "", body=kept.body or b"")
+    return ModuleAnswer(
+        status=kept.status, content_type=kept.content_type or "", body=kept.body or b"", location=kept.location
+    )
 
 
 async def finish_call(tx: Tx, outgoing: Outgoing, answer: ModuleAnswer) -> None:
     """Keep the answer for whoever repeats the call."""
     await tx.run(
         sql.finish_call, key=outgoing.key, call_id=outgoing.call_id, status=answer.status,
-        content_type=answer.content_type, body=answer.body,
+        content_type=answer.content_type, body=answer.body, location=answer.location,
     )  # fmt: skip
 
 

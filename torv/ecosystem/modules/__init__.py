@@ -1,6 +1,6 @@
 """Modules: partners' programs, the contracts they keep, and which of them provides each capability now."""
 
-from torv.ecosystem.modules.addresses import PublicResolver
+from torv.ecosystem.modules.addresses import PublicResolver, addresses_of
 from torv.ecosystem.modules.api import routes
 from torv.ecosystem.modules.contract_files import read_contract, read_folder, shipped_contracts
 from torv.ecosystem.modules.contract_keeping import (
@@ -44,6 +44,7 @@ __all__ = [
     "Route",
     "add_contract",
     "add_shipped_contract",
+    "addresses_of",
     "bind",
     "event_types",
     "forget_old_assertions",

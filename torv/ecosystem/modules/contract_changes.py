@@ -54,6 +54,8 @@ def _breaks_of_operations(old: dict[str, Any], new: dict[str, Any]) -> Iterator[
                 yield _fault(f"{place}/{word}", _CHANGED)
         if before["safe"] and not after["safe"]:
             yield _fault(f"{place}/safe", ("is safe no more", "er ikke længere uden virkning"))
+        if before.get("streams", False) and not after.get("streams", False):
+            yield _fault(f"{place}/streams", _TIGHTER)
 
 
 def _breaks_of_types(old: dict[str, Any], new: dict[str, Any], part: str) -> Iterator[Fault]:

@@ -22,6 +22,7 @@ class Operation:
     safe: bool  #: changes nothing: may be repeated and mirrored
     category: str  #: the data category a permit must cover
     drainable: bool = False  #: begins a job that a move waits for
+    streams: bool = False  #: its bodies may be large, and are passed on as they come
 
     def matches(self, method: str, path: str) -> bool:
         return method == self.method and _pattern(self.path).fullmatch(path) is not None

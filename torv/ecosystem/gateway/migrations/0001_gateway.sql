@@ -7,6 +7,7 @@ create table gateway.calls (
     status int,                        -- null until answered
     content_type text,
     body bytea,
+    location text,                     -- of a page: where its reader is sent on to
     at timestamptz not null default clock_timestamp()
 );
 create index calls_at on gateway.calls (at);
