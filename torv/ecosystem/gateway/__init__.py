@@ -1,14 +1,12 @@
 """The gateway: the one door between callers and modules; decides, logs, holds, forwards, and remembers answers."""
 
-from torv.ecosystem.gateway.api import METHODS, PATH, carry_request
+from torv.ecosystem.gateway.api import LARGE, METHODS, PATH, carry_request
 from torv.ecosystem.gateway.carrying import Gateway, Provider
 from torv.ecosystem.gateway.forwarding import ModuleClient
 from torv.ecosystem.gateway.limits import Limits, limits_of
 from torv.ecosystem.gateway.models import ModuleAnswer, ShadowResult
 from torv.ecosystem.gateway.service import forget_old_calls, shadow_results
 from torv.ecosystem.gateway.watching import ReleaseInService, routes
-
-LARGE = ("/c/",)  #: where bodies may be larger than elsewhere
 
 __all__ = [
     "LARGE",

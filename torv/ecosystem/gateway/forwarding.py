@@ -110,10 +110,10 @@ class ModuleClient:
     ) -> ModuleAnswer:  # fmt: skip
         to, limits = target_of(release.url), self._limits
         head = write_head(method, target, to.authority, headers, body.size or (None if method == "GET" else 0))
-        may_repeat, seconds = outgoing is None or outgoing.operation.safe, limits.first_byte_seconds
+        seconds = limits.first_byte_seconds
         try:
             async with asyncio.timeout(seconds) as deadline:
-                connection, answered = await self._exchange(to, head, body, may_repeat=may_repeat)
+                connection, answered = await self._exchange(to, head, body)
                 seconds = limits.answer_seconds
                 deadline.reschedule(asyncio.get_running_loop().time() + seconds)
                 return await self._answer(connection, to, answered, outgoing)
@@ -126,8 +126,11 @@ class ModuleClient:
         except OSError as error:
             raise ModuleUnavailable from error
 
-    async def _exchange(self, to: Target, head: bytes, body: Body, *, may_repeat: bool) -> tuple[Connection, Head]:
-        """Send the request and wait for the head of the answer; once more where a kept connection had ended."""
+    async def _exchange(self, to: Target, head: bytes, body: Body) -> tuple[Connection, Head]:
+        """Send the request and wait for the head of the answer; once more where a kept connection had ended.
+
+        What changes something may be sent twice as well: it bears the same key, and counts once.
+        """
         for is_new in (False, True):
             connection = await self._connect(to, is_new=is_new)
             try:
@@ -137,7 +140,7 @@ class ModuleClient:
                 return connection, await connection.head(lines=limits.header_lines, size=limits.header_bytes)
             except Ended:
                 connection.close()
-                if is_new or not may_repeat or not connection.is_used_again:
+                if is_new or not connection.is_used_again:
                     raise
             except BaseException:
                 connection.close()
