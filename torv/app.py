@@ -31,7 +31,8 @@ from torv.openapi import describe
 from torv.wiring import Wiring
 
 SLICES = (
-    persons, classification, organisation, identity, records, partners, agreements, modules, events, audit, gateway, moves,
+    persons, classification, organisation, identity, records, partners, agreements, modules, events, audit, gateway,
+    moves,
 )  # fmt: skip
 READY_TIME = 10.0  #: seconds to confirm the state at start
 
