@@ -6,6 +6,7 @@ speaks only the public API, so everything it does can also be done in another la
 
 from torv_sdk.calls import Answer, Call
 from torv_sdk.client import KernelClient
+from torv_sdk.events import Event, publish, verify
 from torv_sdk.instants import instant
 from torv_sdk.module import Module
 from torv_sdk.problems import KernelRefusal, Problem, invalid
@@ -16,6 +17,7 @@ from torv_sdk.store import Store
 __all__ = [
     "Answer",
     "Call",
+    "Event",
     "KernelClient",
     "KernelRefusal",
     "Module",
@@ -28,4 +30,6 @@ __all__ = [
     "digest",
     "instant",
     "invalid",
+    "publish",
+    "verify",
 ]

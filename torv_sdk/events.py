@@ -17,7 +17,7 @@ from uuid import UUID
 
 from torv_sdk.canonical import parse
 from torv_sdk.client import KernelClient
-from torv_sdk.problems import Problem
+from torv_sdk.problems import KernelRefusal, Problem
 
 TOLERANCE = 300  #: seconds a message may be old, or ahead of our clock
 MOST_SIGNATURES = 10
@@ -125,14 +125,16 @@ class Events:
         self.handlers: dict[str, Handler] = {}
         self._secrets: list[str] = []
         self._fetched = -float(REFETCH_PAUSE)
+        self._one_at_a_time = asyncio.Lock()  # the same event may come over two connections
 
     async def take(self, events: Sequence[Event], seen: Seen) -> None:
         """Handle events in their order; one of a type without a handler, or handled before, is passed over."""
-        for event in events:
-            handler = self.handlers.get(event.type)
-            if handler is not None and not await seen.has(event.id):
-                await handler(event)
-                await seen.add(event.id)
+        async with self._one_at_a_time:
+            for event in events:
+                handler = self.handlers.get(event.type)
+                if handler is not None and not await seen.has(event.id):
+                    await handler(event)
+                    await seen.add(event.id)
 
     async def receive(
         self, kernel: KernelClient, capability: str, headers: Mapping[str, str], body: bytes, seen: Seen
@@ -158,7 +160,10 @@ class Events:
                 return
         if time.monotonic() - self._fetched >= REFETCH_PAUSE:  # invented signatures must not become a flood
             self._fetched = time.monotonic()
-            answer = await kernel.get("/api/v1/subscriptions/secrets", {"capability": capability})
+            try:
+                answer = await kernel.get("/api/v1/subscriptions/secrets", {"capability": capability})
+            except KernelRefusal:  # it is not the message that is wrong: Torv shall wait, not lay it aside
+                raise Problem(503, "secrets_unknown", "The secrets could not be fetched yet.", retry_after=5) from None
             self._secrets = [str(each) for each in answer["secrets"]]
         verify(headers, body, self._secrets, now=time.time())
 

@@ -19,6 +19,8 @@ from starlette.routing import Route
 from torv_sdk import calls
 from torv_sdk.calls import Answer, Call
 from torv_sdk.client import KernelClient
+from torv_sdk.events import Events, SeenEvents
+from torv_sdk.events import Handler as EventHandler
 from torv_sdk.lines import log_lines
 from torv_sdk.places import Place, Places
 from torv_sdk.problems import Problem, invalid
@@ -39,8 +41,19 @@ class Module:
     Everything besides the handlers is done here: who calls, health, export, problem documents, following the feed.
     """
 
-    def __init__(self, settings: Settings, capability: str, major: int | Sequence[int], store: Store) -> None:
-        """`major` is the contract's major version, or several; calls that name none are taken to mean the first."""
+    def __init__(
+        self,
+        settings: Settings,
+        capability: str,
+        major: int | Sequence[int],
+        store: Store,
+        *,
+        pulls_events: bool = False,
+    ) -> None:
+        """`major` is the contract's major version, or several; calls that name none are taken to mean the first.
+
+        `pulls_events`: ask Torv for events instead of taking what it pushes, where it cannot reach us.
+        """
         self._majors = (major,) if isinstance(major, int) else tuple(major)
         contracts = {each: _about(capability, each) for each in self._majors}
         self._settings, self._capability, self._store = settings, capability, store
@@ -48,6 +61,7 @@ class Module:
         self._types = {entry["type"] for contract in contracts.values() for entry in contract["records"]}
         self._handlers: dict[tuple[int, str], Handler] = {}
         self._caught_up = asyncio.Event()
+        self._events, self._pulls_events = Events(), pulls_events
 
     def operation(self, name: str, *, major: int | None = None) -> Callable[[Handler], Handler]:
         """Declare the handler of one of the contract's operations, in one major version or all that have it.
@@ -60,6 +74,19 @@ class Module:
 
         def declare(handler: Handler) -> Handler:
             self._handlers.update(dict.fromkeys(known, handler))
+            return handler
+
+        return declare
+
+    def event(self, event_type: str) -> Callable[[EventHandler], EventHandler]:
+        """Declare the handler of a type of events, such as `torv.person.changed`; the capability must follow it.
+
+        The handler is called once for each event, or again if it fails or the module is killed in the middle: what it
+        does must bear being done twice.
+        """
+
+        def declare(handler: EventHandler) -> EventHandler:
+            self._events.handlers[event_type] = handler
             return handler
 
         return declare
@@ -86,12 +113,15 @@ class Module:
             tokens = CallerTokens(me.url, me.client_id, self._capability, kernel.public_keys)
             with suppress(Problem):  # known from the start, an export can be verified even when the kernel is gone
                 await tokens.refresh()
-            following = asyncio.create_task(follow(kernel, self._capability, self._store, self._caught_up))
+            steps = [asyncio.create_task(follow(kernel, self._capability, self._store, self._caught_up))]
+            if self._events.handlers and self._pulls_events:
+                steps.append(asyncio.create_task(self._events.pull(kernel, self._capability, self._seen())))
             try:
                 await serve(self.app(kernel, tokens), me)
             finally:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+                for step in steps:
+                    step.cancel()
+                await asyncio.gather(*steps, return_exceptions=True)
 
     def app(self, kernel: KernelClient, tokens: CallerTokens) -> Starlette:
         """The ASGI application. Raises LookupError while an operation of the contract has no handler."""
@@ -101,9 +131,31 @@ class Module:
         routes.append(Route("/torv/export/{type}", _guarded("export", "export", tokens, self._export)))
         for (method, path), name in self._places.every().items():
             routes.append(Route(path, _guarded(name, "call", tokens, self._responder(kernel)), methods=[method]))
+        if self._events.handlers and not self._pulls_events:
+            routes.append(Route("/torv/events", self._receiver(kernel), methods=["POST"]))
         app = Starlette(routes=routes, exception_handlers={HTTPException: _not_here})
         app.router.redirect_slashes = False
         return app
+
+    def _seen(self) -> SeenEvents:
+        return SeenEvents(self._settings.data / "events.sqlite")
+
+    def _receiver(self, kernel: KernelClient) -> Callable[[Request], Awaitable[Response]]:
+        """Takes what Torv pushes; whatever goes wrong is told by the status, and Torv sends it again."""
+        seen = self._seen()
+
+        async def receive(request: Request) -> Response:
+            try:
+                body = await calls.content(request)
+                await self._events.receive(kernel, self._capability, request.headers, body, seen)
+            except Problem as problem:
+                return calls.problem_response(problem)
+            except Exception as error:
+                log.error("event failed", exc_info=error)
+                return calls.problem_response(Problem(500, "internal_error", "Something went wrong in the module."))
+            return Response(status_code=204)
+
+        return receive
 
     def _responder(self, kernel: KernelClient) -> Responder:
         async def respond(request: Request, caller: Caller) -> Response:

@@ -1,5 +1,6 @@
 """A contract's files: what cannot be used is refused by file, place and reason, in both languages."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -182,3 +183,16 @@ def test_the_how_to_shows_a_contract_that_can_be_used() -> None:
     assert message in page
     [fault] = faults({"contract.yaml": contract.replace("text: /what", "text: /whom"), "records/loan.json": loan})
     assert f"{fault[1]}: " == message[: len(fault[1]) + 2]
+
+
+def test_an_event_that_could_carry_free_text_is_refused() -> None:
+    told = CONTRACT.replace("kernel:", "events:\n  - {type: loan.ended, schema: events/loan_ended.json}\nkernel:")
+    code = {"type": "string", "pattern": "^[a-z]+$"}
+    for text, is_good in ((code, True), ({"type": "string"}, False), ({"type": ["string", "null"]}, False)):
+        schema = {"type": "object", "properties": {"why": text}}
+        found = {**files(told), "events/loan_ended.json": json.dumps(schema)}
+        if is_good:
+            read_contract(found)
+            continue
+        with pytest.raises(ContractInvalid, match="/events/0/schema/properties/why could be free text"):
+            read_contract(found)

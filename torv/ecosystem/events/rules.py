@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,13 +42,18 @@ _PATH = re.compile(r"(/[a-z0-9][a-z0-9._~-]*){1,5}")
 def check_data(data: Any) -> None:
     """Raises EventInvalid for free text or what looks like a CPR number, by its place and never by its content."""
     for place, value in _leaves(data, ""):
-        text = str(value).rjust(10, "0") if isinstance(value, int) and not isinstance(value, bool) else value
+        text = _digits(value) if isinstance(value, int | float) else value
         if not isinstance(text, str):
             continue
         if _CPR.search(_UUID.sub("", text)):
             raise EventInvalid(reason=f"{place}: looks like a CPR number", reason_da=f"{place}: ligner et CPR-nummer")
         if text and (len(text) > LONGEST_TEXT or not _CODE.fullmatch(text)):
             raise EventInvalid(reason=f"{place}: not an id or a code", reason_da=f"{place}: hverken id eller kode")
+
+
+def _digits(number: float) -> str:
+    """A number as its ten last digits or more: a CPR number loses the zero it begins with."""
+    return f"{abs(int(number)):010}" if math.isfinite(number) else ""
 
 
 def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:

@@ -1,6 +1,6 @@
 """What a contract must be beyond its schema: pure checks, each of which names file, place and reason."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -35,6 +35,7 @@ def faults_of(content: dict[str, Any]) -> list[Fault]:
         *_twins(content, "events", "type"),
         *_paths(content["operations"]),
         *_projections(content["records"]),
+        *_codes(content.get("events", ())),
     ]
 
 
@@ -104,6 +105,27 @@ def _projections(records: list[dict[str, Any]]) -> Iterator[Fault]:
             if not _is_text(each["schema"], pointer):
                 place = f"/records/{number}/projections/timeline/{name}"
                 yield _fault(MAIN, place, "leads to no text in the schema", "fører ikke til en tekst i skemaet")
+
+
+def _codes(events: Sequence[dict[str, Any]]) -> Iterator[Fault]:
+    """Texts of events that could be anything: events carry ids and codes."""
+    for number, each in enumerate(events):
+        for place in _free_texts(each["schema"], f"/events/{number}/schema"):
+            reason, reason_da = "could be free text: say format, pattern, enum or const", "kan være fri tekst"
+            yield _fault(MAIN, place, reason, reason_da)
+
+
+def _free_texts(schema: Any, place: str) -> Iterator[str]:
+    if isinstance(schema, dict):
+        kinds = schema.get("type")
+        is_text = kinds == "string" or (isinstance(kinds, list) and "string" in kinds)
+        if is_text and not schema.keys() & {"format", "pattern", "enum", "const"}:
+            yield place
+        for name, each in schema.items():
+            yield from _free_texts(each, f"{place}/{name}")
+    elif isinstance(schema, list):
+        for number, each in enumerate(schema):
+            yield from _free_texts(each, f"{place}/{number}")
 
 
 def _is_text(schema: Any, pointer: str) -> bool:
