@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ContractUnknown", "contract_schema", "folder"]
+__all__ = ["ContractUnknown", "contract_schema", "folder", "profile_schema"]
 
 
 class ContractUnknown(LookupError):
@@ -32,10 +32,19 @@ def folder(capability: str, major: int) -> Path:
 
 def contract_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) that every contract.yaml follows."""
-    found = json.loads((Path(__file__).parent / "contract.schema.json").read_text(encoding="utf-8"))
-    return dict(found)
+    return _schema("contract.schema.json")
+
+
+def profile_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) that every municipal profile follows."""
+    return _schema("profile.schema.json")
 
 
 def _roots() -> Iterator[Path]:
     yield Path(__file__).parent
     yield from (Path(each) for each in os.environ.get("TORV_CONTRACTS", "").split(os.pathsep) if each)
+
+
+def _schema(name: str) -> dict[str, Any]:
+    found = json.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
+    return dict(found)

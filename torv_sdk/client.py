@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Mapping
 from typing import Any, Self
+from urllib.parse import quote
 
 import aiohttp
 from joserfc.jwk import ECKey
@@ -71,6 +72,10 @@ class KernelClient:
         """Send a key under a one-time code; needs no token, and is sent once: a code counts once."""
         return await self._send("POST", "/api/v1/partners/enrolments", json=content)
 
+    async def send_certification(self, release: str, content: Any) -> Any:
+        """Hand in a signed report; needs no token, because the signature says whose it is."""
+        return await self._send("POST", f"/api/v1/releases/{quote(release, safe='')}/certifications", json=content)
+
     async def _patiently(self, patience: float, caller: Caller | None, method: str, path: str, **options: Any) -> Any:
         deadline, pause, renewals = time.monotonic() + patience, 0.05, 0
         while True:
@@ -132,6 +137,12 @@ async def enrol(url: str, key: ECKey, code: str) -> Any:
     content = {"code": code, "jwk": key.as_dict(private=False), "proof": prove_key(key, code)}
     async with KernelClient(url, "", key) as torv:
         return await torv.send_key(content)
+
+
+async def send_certification(url: str, release: str, signed: Any) -> Any:
+    """Hand in a signed report of a certification; the same again is one. Raises KernelRefusal."""
+    async with KernelClient(url, release, ECKey.generate_key("P-256")) as torv:
+        return await torv.send_certification(release, signed)
 
 
 async def access_token(url: str, client_id: str, key: ECKey) -> str:

@@ -108,6 +108,18 @@ class Contract:
         media = described.get("content", {}).get("application/json", {})
         return status, self._resolved(media.get("schema", {}))
 
+    def answer_part(self, name: str, place: str) -> dict[str, Any]:
+        """The schema of a part of an operation's success; `*` stands for a list's entries. Empty if none is given."""
+        schema = self.answer_schema(name)[1]
+        for part in [each.replace("~1", "/").replace("~0", "~") for each in place.split("/")[1:]]:
+            inner = schema.get("items", {}) if part == "*" else schema.get("properties", {}).get(part, {})
+            schema = self._resolved(inner)
+        return schema
+
+    def knows_answer(self, name: str, status: int) -> bool:
+        """Whether the contract says that an operation may answer so."""
+        return str(status) in {str(code) for code in self._described(name)["responses"]}
+
     def check_body(self, name: str, body: Any) -> None:
         """Raises Problem (422) for a body the contract does not allow."""
         if complaint := self._complaint(self._request_media(name).get("schema", {}), body):

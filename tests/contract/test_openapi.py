@@ -83,6 +83,7 @@ async def test_what_is_described_answers_and_asks_who_you_are(shared_api: Api, d
         "POST /oauth/token", "GET /.well-known/jwks.json", "POST /api/v1/identity/sessions",
         "POST /api/v1/partners/enrolments", "GET /.well-known/torv-audit-keys.json",
         "GET /asyncapi.json",
+        "POST /api/v1/releases/{release_id}/certifications",
     }  # fmt: skip
 
 

@@ -10,14 +10,16 @@ from uuid import uuid4
 
 import aiohttp
 
+from torv_sdk.certifying.demands import NotTried, try_demand
 from torv_sdk.certifying.door import Door, opened
 from torv_sdk.certifying.installation import Installation, NoTorv, installed
 from torv_sdk.certifying.programs import ModuleProgram
-from torv_sdk.certifying.report import Outcome, Report, Verdict
+from torv_sdk.certifying.report import DemandVerdict, Outcome, Report, Verdict
 from torv_sdk.certifying.rules import RULES, Broken, Level, Rule
 from torv_sdk.certifying.stand import LONGEST_ANSWER, Stand
 from torv_sdk.contracts import Contract
 from torv_sdk.keys import make_key
+from torv_sdk.profiles import Demand, Profile
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +33,14 @@ class Order:
     torv: str | None = None  #: the command `torv`; None: there is none here
     host: str = "127.0.0.1"  #: where the certifier answers as Torv
     port: int = 0  #: a module that runs already must know it, as TORV_URL
+    profile: Profile | None = None  #: what a municipality demands beyond the contract
+    release: str | None = None  #: the release's id in the Torv that the report is for; None: what the module says
+    release_version: str | None = None  #: the release's version there
+
+    @property
+    def needs_torv(self) -> bool:
+        """Whether there is something to try that needs a real Torv behind the door."""
+        return self.level is not Level.BRONZE or (self.profile is not None and self.start is not None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +66,7 @@ async def certify(order: Order) -> Report:
 async def place(order: Order) -> AsyncIterator[Place]:
     """Torv's door, and beyond bronze the real Torv behind it, if there is one here."""
     async with opened(order.host, order.port) as door:
-        if order.level is Level.BRONZE or order.torv is None:
+        if not order.needs_torv or order.torv is None:
             yield Place(door=door, torv=None)
             return
         async with installed(order.torv, door.url, order.contract, order.url) as torv:
@@ -72,9 +82,12 @@ async def judge(order: Order, here: Place) -> Report:
         async with _stand(order, here, Path(name)) as stand:
             await stand.become_ready()
             verdicts = [await _verdict(each, stand) for each in rules]
-            release = stand.client_id
+            profile = order.profile
+            demands = [await _tried(each, stand, profile) for each in profile.demands] if profile else []
+            release = order.release or stand.client_id
     return Report(
-        contract=order.contract, release=release, wanted=order.level, began=began, verdicts=verdicts
+        contract=order.contract, release=release, release_version=order.release_version, wanted=order.level,
+        began=began, verdicts=verdicts, profile=profile, demands=demands,
     )  # fmt: skip
 
 
@@ -103,6 +116,16 @@ def _program(order: Order, here: Place, folder: Path, client_id: str) -> ModuleP
         make_key(key_file)
     told = {"TORV_URL": here.door.url, "TORV_CLIENT_ID": client_id, "TORV_KEY_FILE": str(key_file)}
     return ModuleProgram(order.start, order.url, folder, told)
+
+
+async def _tried(demand: Demand, stand: Stand, profile: Profile) -> DemandVerdict:
+    try:
+        await try_demand(demand, stand, profile)
+    except Broken as broken:
+        return DemandVerdict(demand=demand, outcome=Outcome.FAILED, found=str(broken))
+    except NotTried as why:
+        return DemandVerdict(demand=demand, outcome=Outcome.SKIPPED, found=f"not tried: {why}")
+    return DemandVerdict(demand=demand, outcome=Outcome.PASSED)
 
 
 async def _verdict(rule: Rule, stand: Stand) -> Verdict:

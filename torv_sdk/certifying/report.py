@@ -15,6 +15,7 @@ from torv_sdk.canonical import canonical
 from torv_sdk.certifying.rules import Level, Rule
 from torv_sdk.contracts import Contract
 from torv_sdk.keys import algorithm_of, thumbprint
+from torv_sdk.profiles import Demand, Profile
 
 FORMAT = "torv-certification/1"
 _WORDS = {
@@ -39,14 +40,26 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DemandVerdict:
+    """What came of one demand of a municipal profile."""
+
+    demand: Demand
+    outcome: Outcome
+    found: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
     """What came of a certification."""
 
     contract: Contract
-    release: str
+    release: str  #: its id in the Torv that the report is for
+    release_version: str | None = None
     wanted: Level
     began: datetime
     verdicts: Sequence[Verdict]
+    profile: Profile | None = None
+    demands: Sequence[DemandVerdict] = ()
 
     @property
     def level(self) -> Level | None:
@@ -61,8 +74,9 @@ class Report:
 
     @property
     def is_reached(self) -> bool:
-        """Whether the level that was wanted is reached."""
-        return self.level is not None and self.level.includes(self.wanted)
+        """Whether the level that was wanted is reached, and every demand of the profile is met."""
+        are_met = all(each.outcome is Outcome.PASSED for each in self.demands)
+        return are_met and self.level is not None and self.level.includes(self.wanted)
 
     def document(self) -> dict[str, Any]:
         """The report as JSON has it."""
@@ -73,6 +87,9 @@ class Report:
             "version": self.contract.version,
             "contract": self.contract.hash,
             "release": self.release,
+            "release_version": self.release_version,
+            "profile": self.profile and self.profile.hash,
+            "requirement_set": self.profile and self.profile.requirement_set,
             "wanted": self.wanted.value,
             "level": self.level and self.level.value,
             "began_at": self.began.isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -88,12 +105,23 @@ class Report:
                 }
                 for each in self.verdicts
             ],
+            "demands": [
+                {
+                    "id": each.demand.id,
+                    "hash": each.demand.hash,
+                    "outcome": each.outcome.value,
+                    "found": each.found,
+                    "da": each.demand.danish,
+                    "en": each.demand.english,
+                }
+                for each in self.demands
+            ],
         }
 
     def signed(self, key: ECKey | None) -> dict[str, Any]:
         """The report with the certifier's signature (compact JWS) over its hash; without a key, None stands there."""
         document = self.document()
-        return {"report": document, "signature": key and _sign(document, key)}
+        return {"report": document, "signature": key and sign_document(document, key)}
 
     def told(self, language: str) -> str:
         """The report for the one who ran it: a line for each rule, and for a broken one what to do."""
@@ -105,6 +133,10 @@ class Report:
                 lines.append(f"    {each.found}")
             if each.outcome is Outcome.FAILED:
                 lines.append(f"    -> {each.rule.advice}")
+        for told in self.demands:
+            sentence = told.demand.danish if language == "da" else told.demand.english
+            lines.append(f"{words[told.outcome.value]} {told.demand.id:<20} {sentence}")
+            lines += [f"    {told.found}"] if told.found else []
         return "\n".join([*lines, f"{words['reached']}: {self.level.value if self.level else words['none']}"])
 
 
@@ -121,6 +153,7 @@ def _statement(document: dict[str, Any]) -> dict[str, str]:
     return {"type": "certification", "hash": sha256(canonical(document)).hexdigest()}
 
 
-def _sign(document: dict[str, Any], key: ECKey) -> str:
+def sign_document(document: dict[str, Any], key: ECKey) -> str:
+    """A compact JWS over the report's hash."""
     header = {"alg": algorithm_of(key), "kid": thumbprint(key)}
     return jws.serialize_compact(header, canonical(_statement(document)), key, algorithms=[header["alg"]])

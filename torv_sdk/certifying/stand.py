@@ -20,11 +20,11 @@ from torv_sdk.certifying.installation import Installation
 from torv_sdk.certifying.programs import ModuleProgram
 from torv_sdk.certifying.rules import Broken
 from torv_sdk.contracts import Contract, Operation
+from torv_sdk.profiles import SOMEBODY
 from torv_sdk.records import BUCKETS
 
 READY_TIME = 30.0  #: seconds a module has to answer, and to have read the feed
 LONGEST_ANSWER = 20.0  #: seconds for one answer; the gateway gives no more
-SOMEBODY = "0198c0de-0000-7000-8000-00000000a11c"  #: stands for a citizen where there is no Torv to know one
 
 _VARIABLE = re.compile(r"\{([a-z_]+)\}")
 

@@ -2,7 +2,7 @@
 
 from torv.ecosystem.agreements.api import routes
 from torv.ecosystem.agreements.compiling import compile_policy
-from torv.ecosystem.agreements.content import Content
+from torv.ecosystem.agreements.content import Content, ServiceLevel
 from torv.ecosystem.agreements.drafting import Draft, findings_in, list_drafts
 from torv.ecosystem.agreements.errors import AgreementInvalid, AgreementStateWrong
 from torv.ecosystem.agreements.exchange import export_agreement, import_agreement
@@ -12,6 +12,7 @@ from torv.ecosystem.agreements.life import begin_exit_of_module, happen
 from torv.ecosystem.agreements.loading import Loaded, load_policy
 from torv.ecosystem.agreements.models import Agreement, EventKind, Listed, Reminder, ReminderKind, State
 from torv.ecosystem.agreements.policy import Policy
+from torv.ecosystem.agreements.promises import checks_requirement_sets
 from torv.ecosystem.agreements.quotas import Quotas, forget_quotas
 from torv.ecosystem.agreements.service import (
     STATES_DA,
@@ -22,7 +23,7 @@ from torv.ecosystem.agreements.service import (
     sign_by_partner,
 )
 from torv.ecosystem.agreements.signatories import Signatory, signatories_of
-from torv.ecosystem.agreements.storing import Happened, events_of
+from torv.ecosystem.agreements.storing import Happened, contents_in_force, events_of
 from torv.ecosystem.agreements.templates import (
     Line,
     Parties,
@@ -53,14 +54,17 @@ __all__ = [
     "Quotas",
     "Reminder",
     "ReminderKind",
+    "ServiceLevel",
     "Signatory",
     "State",
     "Verification",
     "Why",
     "agreement_about",
     "begin_exit_of_module",
+    "checks_requirement_sets",
     "compile_policy",
     "confirm",
+    "contents_in_force",
     "events_of",
     "export_agreement",
     "findings_in",

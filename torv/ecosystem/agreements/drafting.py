@@ -1,5 +1,6 @@
 """The verbs of drafts: agreements being written. A draft binds nobody, and need not be whole."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from torv.base.trail import note
 from torv.ecosystem.agreements.content import Content
 from torv.ecosystem.agreements.findings import Finding, faults_of, findings_of
 from torv.ecosystem.agreements.models import Agreement
+from torv.ecosystem.agreements.promises import promise_findings
 from torv.ecosystem.agreements.rules import LARGEST, canonical
 from torv.ecosystem.agreements.service import propose_agreement
 from torv.ecosystem.agreements.storing import sql
@@ -53,7 +55,7 @@ async def begin_draft(tx: Tx, access: Access, content: dict[str, Any]) -> Draft:
         StoredDraft, sql.insert_draft, id=draft_id, title=title, content=content, user_id=access.caller.user_id
     )
     note(tx, access, "write", detail={"draft": str(draft_id)})
-    return _view(stored)
+    return await _view(tx, stored)
 
 
 async def change_draft(tx: Tx, access: Access, draft_id: UUID, *, expected: int, content: dict[str, Any]) -> Draft:
@@ -66,13 +68,13 @@ async def change_draft(tx: Tx, access: Access, draft_id: UUID, *, expected: int,
         await tx.one(StoredDraft, sql.draft_by_id, id=draft_id)
         raise VersionMismatch
     note(tx, access, "write", detail={"draft": str(draft_id), "version": changed.version})
-    return _view(changed)
+    return await _view(tx, changed)
 
 
 async def read_draft(tx: Tx, access: Access, draft_id: UUID) -> Draft:
     """A draft. Raises NotFound."""
     note(tx, access, "read", detail={"draft": str(draft_id)})
-    return _view(await tx.one(StoredDraft, sql.draft_by_id, id=draft_id))
+    return await _view(tx, await tx.one(StoredDraft, sql.draft_by_id, id=draft_id))
 
 
 async def list_drafts(tx: Tx, access: Access, *, wanted: Wanted) -> list[Draft]:
@@ -80,7 +82,7 @@ async def list_drafts(tx: Tx, access: Access, *, wanted: Wanted) -> list[Draft]:
     title, after = wanted.after or ("", UUID(int=0))
     found = await tx.all(StoredDraft, sql.drafts_by_title, after_title=title, after_id=after, size=wanted.fetch)
     note(tx, access, "read", detail={"drafts": len(found)})
-    return [_view(each) for each in found]
+    return [await _view(tx, each) for each in found]
 
 
 async def propose_draft(tx: Tx, access: Access, draft_id: UUID, *, expected: int) -> Agreement:
@@ -99,10 +101,13 @@ def findings_in(content: dict[str, Any]) -> list[Finding]:
         return faults_of(error)
 
 
-def _view(stored: StoredDraft) -> Draft:
+async def _view(tx: Tx, stored: StoredDraft) -> Draft:
+    findings = findings_in(stored.content)
+    with suppress(ValidationError):  # the findings say why it cannot be read
+        findings = [*await promise_findings(tx, Content.model_validate(stored.content)), *findings]
     return Draft(
         id=stored.id, title=stored.title, content=stored.content, version=stored.version,
-        changed_at=stored.changed_at, findings=findings_in(stored.content),
+        changed_at=stored.changed_at, findings=findings,
     )  # fmt: skip
 
 

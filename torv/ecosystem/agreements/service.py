@@ -19,6 +19,7 @@ from torv.ecosystem.agreements.errors import AgreementInvalid, AgreementStateWro
 from torv.ecosystem.agreements.models import Agreement, Listed, State
 from torv.ecosystem.agreements.narrowing import check_within
 from torv.ecosystem.agreements.policy import DEPTH
+from torv.ecosystem.agreements.promises import check_promises
 from torv.ecosystem.agreements.storing import Row, sql
 from torv.ecosystem.partners import municipality, partner_by_cvr, partner_keys
 
@@ -60,6 +61,7 @@ async def propose_agreement(tx: Tx, access: Access, text: bytes) -> Agreement:
         raise AgreementInvalid(reason="municipality: not us", reason_da="municipality: er ikke os")
     await _check_before(tx, content, partner.id)
     await _check_above(tx, content)
+    await check_promises(tx, content)
     await tx.run(
         sql.insert_agreement, id=content.id, partner_id=partner.id, version=content.version,
         supersedes=content.supersedes, parent_id=content.parent.agreement if content.parent else None, content=plain,

@@ -82,6 +82,17 @@ async def standing_of(tx: Tx, row: Row, now: datetime) -> Standing:
     return rules.standing_of(content, row.stored, now, is_replaced=is_replaced)
 
 
+async def contents_in_force(tx: Tx, partner_id: UUID, module: str) -> list[Content]:
+    """What a partner's agreements that grant this module something say, of those in force now, oldest first."""
+    found, now = [], clock.now()
+    for agreement_id in await ids(tx, sql.agreements_of, partner_id=partner_id):
+        row = await read_row(tx, agreement_id)
+        if (await standing_of(tx, row, now)).state in IN_FORCE:
+            content = Content.model_validate(row.content)
+            found += [content] if any(grant.module == module for grant in content.grants) else []
+    return found
+
+
 async def view(tx: Tx, agreement_id: UUID) -> Agreement:
     """An agreement as people see it. Raises NotFound."""
     row, now = await read_row(tx, agreement_id), clock.now()

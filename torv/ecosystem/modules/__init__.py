@@ -2,18 +2,27 @@
 
 from torv.ecosystem.modules.addresses import PublicResolver, addresses_of
 from torv.ecosystem.modules.api import routes
+from torv.ecosystem.modules.certifying import certify_release
+from torv.ecosystem.modules.contract_checks import paths_may_meet
 from torv.ecosystem.modules.contract_files import read_contract, read_folder, shipped_contracts
 from torv.ecosystem.modules.contract_keeping import (
     add_contract,
     add_shipped_contract,
+    contract_version,
     list_contracts,
     titles_of_capabilities,
 )
 from torv.ecosystem.modules.contracts import Contract, KeptContract, Operation
 from torv.ecosystem.modules.directory import Directory, Route, load_directory
-from torv.ecosystem.modules.errors import ContractBreaks, ContractInvalid, ContractVersionWrong, MajorNotProvided
+from torv.ecosystem.modules.errors import (
+    CertificationRefused,
+    ContractBreaks,
+    ContractInvalid,
+    ContractVersionWrong,
+    MajorNotProvided,
+)
 from torv.ecosystem.modules.event_types import EventType, event_types
-from torv.ecosystem.modules.models import Binding, Module, Release
+from torv.ecosystem.modules.models import LEVELS, Binding, Certification, Certifier, Module, NewCertification, Release
 from torv.ecosystem.modules.service import (
     bind,
     list_bindings,
@@ -27,8 +36,12 @@ from torv.ecosystem.modules.service import (
 from torv.ecosystem.modules.tokens import AccessToken, forget_old_assertions, read_access_token
 
 __all__ = [
+    "LEVELS",
     "AccessToken",
     "Binding",
+    "Certification",
+    "CertificationRefused",
+    "Certifier",
     "Contract",
     "ContractBreaks",
     "ContractInvalid",
@@ -38,6 +51,7 @@ __all__ = [
     "KeptContract",
     "MajorNotProvided",
     "Module",
+    "NewCertification",
     "Operation",
     "PublicResolver",
     "Release",
@@ -46,12 +60,15 @@ __all__ = [
     "add_shipped_contract",
     "addresses_of",
     "bind",
+    "certify_release",
+    "contract_version",
     "event_types",
     "forget_old_assertions",
     "list_bindings",
     "list_contracts",
     "load_directory",
     "move_binding",
+    "paths_may_meet",
     "read_access_token",
     "read_contract",
     "read_folder",

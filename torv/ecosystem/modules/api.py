@@ -9,11 +9,20 @@ from uuid import UUID
 from torv.base.errors import InvalidClient
 from torv.base.http import Answer, Call, Routes
 from torv.base.pages import DEFAULT_SIZE, Cursor, Page, Size
-from torv.ecosystem.modules import contract_keeping, service, tokens
+from torv.ecosystem.modules import certifying, contract_keeping, service, tokens
 from torv.ecosystem.modules.contract_files import read_contract
 from torv.ecosystem.modules.contracts import KeptContract
 from torv.ecosystem.modules.directory import caller_of
-from torv.ecosystem.modules.models import Binding, Module, NewContract, NewModule, NewRelease, Release
+from torv.ecosystem.modules.models import (
+    Binding,
+    Certification,
+    Module,
+    NewCertification,
+    NewContract,
+    NewModule,
+    NewRelease,
+    Release,
+)
 
 routes = Routes("", "modules")
 
@@ -62,6 +71,23 @@ async def register_release(call: Call, module_id: UUID, new: NewRelease) -> Rele
     """Register a release with its address and public key; its id is its client id."""
     private = call.engine.settings.private_modules
     return await service.register_release(call.tx, call.access, module_id, new=new, private=private)
+
+
+@routes.open("/api/v1/releases/{release_id}/certifications", method="POST", status_code=201)
+async def certify_release(call: Call, release_id: UUID, new: NewCertification) -> Certification:
+    """Hand in a signed report of a certification; its signature says who answers for it. The same again is one."""
+    async with call.writing() as tx:
+        return await certifying.certify_release(tx, release_id, new, request_id=call.request_id)
+
+
+@routes.reads("/api/v1/releases/{release_id}/certifications", "read_certifications", "contract")
+async def list_certifications(
+    call: Call, release_id: UUID, size: Size = DEFAULT_SIZE, cursor: Cursor = None
+) -> Page[Certification]:
+    """What came of certifying a release, the newest first; a program sees its own partner's."""
+    wanted = call.page(size, cursor, release=release_id)
+    found = await certifying.list_certifications(call.tx, call.access, release_id, wanted=wanted)
+    return call.paged(found, wanted, lambda each: [each.began_at.isoformat(), each.id])
 
 
 @routes.reads("/api/v1/bindings", "read", "module")

@@ -87,12 +87,12 @@ def _paths(operations: list[dict[str, Any]]) -> Iterator[Fault]:
         if each["path"].split("/")[1] in ("torv", "."):
             yield _fault(MAIN, f"/operations/{number}/path", "/torv belongs to Torv", "/torv tilhører Torv")
     for (_, one), (number, other) in combinations(enumerate(operations), 2):
-        if one["method"] == other["method"] and _may_meet(one["path"], other["path"]):
+        if one["method"] == other["method"] and paths_may_meet(one["path"], other["path"]):
             reason, reason_da = f"cannot be told from {one['path']}", f"kan ikke skelnes fra {one['path']}"
             yield _fault(MAIN, f"/operations/{number}/path", reason, reason_da)
 
 
-def _may_meet(one: str, other: str) -> bool:
+def paths_may_meet(one: str, other: str) -> bool:
     """Whether there is a path that both templates match."""
     ours, theirs = one.split("/"), other.split("/")
     pairs = zip(ours, theirs, strict=False)

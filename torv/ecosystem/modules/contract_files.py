@@ -10,6 +10,7 @@ import torv_contracts
 import yaml
 
 from torv.base.errors import InvalidInput
+from torv.base.plain import PlainLoader
 from torv.base.signing import strict_json
 from torv.ecosystem.modules.contract_checks import DRAFT, Fault, faults_in_schema, faults_of
 from torv.ecosystem.modules.contracts import Contract, parse_contract
@@ -31,27 +32,6 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "minimum": ("is too small", "er for lille"),
     "maximum": ("is too large", "er for stort"),
     "uniqueItems": ("has something twice", "har noget to gange"),
-}
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """YAML that means one thing: no aliases (a small file could become a huge value), no twins, no dates."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("an alias")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        names = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
-            raise yaml.YAMLError("a name stands twice, or is no text")
-        return dict(super().construct_mapping(node, deep))
-
-
-_PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in some if tag != "tag:yaml.org,2002:timestamp"]
-    for first, some in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
 
@@ -92,7 +72,7 @@ def read_contract(files: Mapping[str, str]) -> Contract:
 
 def _main(text: str) -> Any:
     try:
-        return yaml.load(text, Loader=_PlainLoader)  # noqa: S506 a safe loader, and stricter
+        return yaml.load(text, Loader=PlainLoader)  # noqa: S506 a safe loader, and stricter
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}" if mark else ""

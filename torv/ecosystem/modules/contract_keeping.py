@@ -67,6 +67,12 @@ async def list_contracts(tx: Tx, access: Access, *, wanted: Wanted) -> list[Kept
     return kept
 
 
+async def contract_version(tx: Tx, capability: str, major: int, version: str) -> Contract | None:
+    """A version of a contract that is or was in force; None if there was none. No personal data: no permit."""
+    kept = await tx.maybe(_Kept, sql.contract_version, capability=capability, major=major, version=version)
+    return None if kept is None else parse_contract(kept.content)
+
+
 async def titles_of_capabilities(tx: Tx) -> dict[str, dict[str, str]]:
     """Capability -> language -> what it is called. No personal data, and therefore no permit."""
     return {each.capability: each.title for each in await tx.all(_Titled, sql.titles)}

@@ -64,3 +64,10 @@ class MajorNotProvided(TorvError):
 
     status, code = 404, "major_not_provided"
     danish = "Modulet, der varetager ydelsen, har ikke version {major} af kontrakten, kun {provided}."
+
+
+class CertificationRefused(TorvError):
+    """The certification report is refused: {reason}."""
+
+    status, code = 422, "certification_refused"
+    danish = "Certificeringsrapporten afvises: {reason_da}."

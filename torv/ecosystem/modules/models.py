@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -65,3 +66,40 @@ class Binding:
     partner_name: str
     epoch: int  #: raised by each move
     changed_at: datetime
+
+
+LEVELS = ("bronze", "silver", "gold")  #: how far a release can be certified, each with what those before it demand
+
+
+class Certifier(StrEnum):
+    """Who ran a certification and answers for its report."""
+
+    SUPPLIER = "supplier"
+    MUNICIPALITY = "municipality"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Certification:
+    """What came of certifying a release, as a signed report says it; never changed."""
+
+    id: UUID
+    release_id: UUID
+    capability: str
+    major: int
+    contract_hash: str  #: the version of the contract it was tried against
+    requirement_set: str | None  #: hash of the set it was tried against; None: the contract alone
+    level: str | None  #: the level reached; None: not even the first
+    certifier: Certifier
+    kid: str  #: thumbprint of the key that signed the report
+    began_at: datetime  #: as the report says
+    received_at: datetime
+    expires_at: datetime  #: the first instant at which it no longer counts
+    demands: list[dict[str, str]]  #: of a requirement set: id, hash, outcome and what was found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewCertification:
+    """A signed report, as `torv-sdk certify --out` writes it."""
+
+    report: dict[str, Any]
+    signature: str  #: compact JWS over the report's hash

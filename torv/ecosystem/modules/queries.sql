@@ -104,3 +104,39 @@ insert into modules.assertions (release_id, jti, expires_at) values (:release_id
 -- name: forget_assertions
 -- Forgets assertions that expired more than an hour ago.
 delete from modules.assertions where expires_at < clock_timestamp() - interval '1 hour';
+
+-- name: months_of_certification
+-- For how many months a certification counts that was made on a day.
+select months from modules.certification_terms where from_day <= :day order by from_day desc limit 1;
+
+-- name: is_version
+-- Whether a contract has or had a version with this hash.
+select exists (
+    select from modules.contract_versions where capability = :capability and major = :major and hash = :hash);
+
+-- name: contract_version
+-- The content of a version of a contract, by its number.
+select content from modules.contract_versions where capability = :capability and major = :major and version = :version;
+
+-- name: insert_certification
+-- Keeps a report, unless it is here already.
+insert into modules.certifications (id, release_id, capability, major, contract_hash, requirement_set, level, certifier, kid, began_at,
+    expires_at, demands, report, signature, hash)
+values (:id, :release_id, :capability, :major, :contract_hash, :requirement_set, :level, :certifier, :kid, :began_at,
+    :expires_at, :demands, :report, :signature, :hash)
+on conflict on constraint certifications_once do nothing;
+
+-- name: certification_by_hash
+-- A certification by the hash of its report.
+select id, release_id, capability, major, contract_hash, requirement_set, level, certifier, kid, began_at, received_at, expires_at, demands
+from modules.certifications where release_id = :release_id and hash = :hash;
+
+-- name: certifications_of_release
+-- A release's certifications before (:before, :before_id), the newest first; with a partner, only of its own releases.
+select c.id, c.release_id, c.capability, c.major, c.contract_hash, c.requirement_set, c.level, c.certifier, c.kid, c.began_at, c.received_at,
+    c.expires_at, c.demands
+from modules.certifications c join modules.releases r on r.id = c.release_id join modules.modules m on m.id = r.module_id
+join partners.v_organisations o on o.id = m.partner_id
+where c.release_id = :release_id and (:partner_id::uuid is null or o.survivor_id = :partner_id)
+    and (c.began_at, c.id) < (:before::timestamptz, :before_id::uuid)
+order by c.began_at desc, c.id desc limit :size;

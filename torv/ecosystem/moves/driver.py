@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from itertools import product
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from torv.ecosystem.modules import Release, release_by_id, set_shadow
 from torv.ecosystem.moves import possession, rules, service
 from torv.ecosystem.moves.models import Move, MoveState
 from torv.ecosystem.moves.possession import Progress, RecordsDiffer
+from torv.ecosystem.requirements import unmet_requirements
 from torv.kernel.records import close_fence, has_records_after, record_types
 
 PAUSE = 0.1  #: seconds between two looks at the moves
@@ -56,14 +58,18 @@ class Driver:
         await self._enter(move, MoveState.PREFLIGHT)
 
     async def _preflight(self, move: Move) -> None:
-        """May the candidate provide the capability, in every major version that is served, and write its records?"""
+        """May the candidate provide the capability, in every major version that is served, as it is demanded of it?"""
         candidate = await self._candidate(move)
         async with self._database.reading() as tx:
             kinds = await record_types(tx, move.capability)
             served = (await release_by_id(tx, move.from_release)).provides(move.capability)
-        missing = sorted(set(served) - set(candidate.provides(move.capability)))
+            missing = sorted(set(served) - set(candidate.provides(move.capability)))
+            unmet = [] if move.reverses else await unmet_requirements(tx, move.to_release, move.capability)
         if missing:
             await self._give_up(move, "majors_missing", majors=missing)
+            return
+        if unmet:  # on the way back nobody is asked: what served until now may serve again
+            await self._give_up(move, "requirements_not_met", unmet=[asdict(each) for each in unmet])
             return
         for kind in kinds:
             for operation, major in product(("provide", "export"), served):

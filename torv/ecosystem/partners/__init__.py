@@ -10,7 +10,7 @@ from torv.ecosystem.partners.keys import (
     partner_keys,
     take_key,
 )
-from torv.ecosystem.partners.market import list_market
+from torv.ecosystem.partners.market import list_market, note_trial
 from torv.ecosystem.partners.models import (
     Contact,
     ContactRole,
@@ -23,6 +23,7 @@ from torv.ecosystem.partners.models import (
     NewLink,
     NewMarketEntry,
     NewPartner,
+    NewTrial,
     Partner,
     PartnerFacts,
     PartnerKey,
@@ -30,6 +31,7 @@ from torv.ecosystem.partners.models import (
     PartnerVersion,
     RegisteredLink,
     SupplyLink,
+    Trial,
 )
 from torv.ecosystem.partners.service import (
     list_partners,
@@ -53,6 +55,7 @@ __all__ = [
     "NewLink",
     "NewMarketEntry",
     "NewPartner",
+    "NewTrial",
     "Partner",
     "PartnerFacts",
     "PartnerKey",
@@ -61,6 +64,7 @@ __all__ = [
     "PartnerVersion",
     "RegisteredLink",
     "SupplyLink",
+    "Trial",
     "approve_link",
     "check_proof",
     "confirm_key",
@@ -70,6 +74,7 @@ __all__ = [
     "list_partners",
     "merge_partner",
     "municipality",
+    "note_trial",
     "partner_by_cvr",
     "partner_by_id",
     "partner_keys",

@@ -189,6 +189,30 @@ class NewLink:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """How far an organisation's release was certified for a capability when it last was, and until when that counts."""
+
+    release: str  #: the module and its version, for people
+    level: str | None  #: bronze | silver | gold; None: not even the first was reached
+    certifier: str  #: supplier | municipality
+    certified_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewTrial:
+    """The same, as the slice that keeps certifications tells it."""
+
+    partner_id: UUID
+    capability: str
+    release: str
+    level: str | None
+    certifier: str
+    certified_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MarketEntry:
     """What an organisation is to a capability."""
 
@@ -198,6 +222,7 @@ class MarketEntry:
     partner_name: str
     role: MarketRole
     since: datetime
+    certified: Trial | None  #: None: never, or it is not for you to see
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -201,8 +201,19 @@ delete from partners.roles where id = :id;
 
 -- name: roles_by_capability
 -- The market: who is what to which capability; with a capability only its own, with an id only that entry.
-select r.id, r.capability, s.id as partner_id, s.name as partner_name, r.role, r.since
+select r.id, r.capability, s.id as partner_id, s.name as partner_name, r.role, r.since,
+    case when :viewer::uuid is null or s.id = :viewer then jsonb_build_object('release', t.release, 'level', t.level,
+        'certifier', t.certifier, 'certified_at', t.certified_at, 'expires_at', t.expires_at) end as certified, t.certified_at as tried_at
 from partners.roles r join partners.organisations o on o.id = r.partner_id join partners.organisations s on s.id = o.survivor_id
+left join partners.trials t on t.partner_id = s.id and t.capability = r.capability
 where (:id::uuid is null or r.id = :id) and (:capability::text is null or r.capability = :capability)
     and (r.capability collate "C", r.id) > (:after_capability, :after_id)
 order by r.capability collate "C", r.id limit :size;
+
+-- name: keep_trial
+-- Notes an organisation's certification for a capability, unless a newer one is known.
+insert into partners.trials (partner_id, capability, release, level, certifier, certified_at, expires_at)
+values (:partner_id, :capability, :release, :level, :certifier, :certified_at, :expires_at)
+on conflict (partner_id, capability) do update set release = excluded.release, level = excluded.level, certifier = excluded.certifier,
+    certified_at = excluded.certified_at, expires_at = excluded.expires_at
+where partners.trials.certified_at <= excluded.certified_at;

@@ -53,6 +53,58 @@ create table modules.assertions (
     constraint assertions_once primary key (release_id, jti)
 );
 
+-- What came of certifying releases: signed reports, never changed.
+create table modules.certifications (
+    id uuid primary key,
+    release_id uuid not null references modules.releases (id),
+    capability text not null,
+    major int not null,
+    contract_hash text not null,
+    requirement_set text,              -- hash of the set it was tried against; null: the contract alone
+    level text check (level in ('bronze', 'silver', 'gold')),
+    certifier text not null check (certifier in ('supplier', 'municipality')),
+    kid text not null,
+    began_at timestamptz not null,
+    received_at timestamptz not null default clock_timestamp(),
+    expires_at timestamptz not null,
+    demands jsonb not null,
+    report jsonb not null,
+    signature text not null,
+    hash text not null,                -- SHA-256 over the canonical report, hex
+    constraint certifications_once unique (release_id, hash)
+);
+create index certifications_newest on modules.certifications (release_id, capability, major, began_at desc, received_at desc);
+create trigger certifications_keep before update or delete or truncate on modules.certifications
+    for each statement execute function base.refuse_change();
+
+-- How long a certification counts, from the day on which it was made: a rule of ours that may change, so data with a day.
+create table modules.certification_terms (
+    from_day date primary key,
+    months int not null check (months > 0),
+    source text not null
+);
+insert into modules.certification_terms (from_day, months, source)
+values ('2000-01-01', 12, 'Torv: a release is tried again at least once a year');
+
+create view modules.v_certifications as
+select id, release_id, capability, major, contract_hash, requirement_set, level, certifier, kid, began_at, received_at, expires_at, demands
+from modules.certifications;
+
+-- The releases that provide a capability, or could: bound, registered for it, certified, or agreed to provide it.
+create view modules.v_providers as
+select capability, release_id from modules.bindings
+union select jsonb_object_keys(majors), id from modules.releases
+union select capability, release_id from modules.certifications
+union
+select g.value ->> 'service', r.id
+from agreements.v_agreements a
+join partners.v_organisations ours on ours.id = a.partner_id
+cross join lateral jsonb_array_elements(a.content -> 'grants') g
+join modules.modules m on m.name = g.value ->> 'module'
+join partners.v_organisations theirs on theirs.id = m.partner_id and theirs.survivor_id = ours.survivor_id
+join modules.releases r on r.module_id = m.id
+where g.value -> 'operations' ? 'provide';
+
 create view modules.v_releases as
 select r.id, r.version, m.name as module_name, m.id as module_id, m.partner_id from modules.releases r join modules.modules m on m.id = r.module_id;
 

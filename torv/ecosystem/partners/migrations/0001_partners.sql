@@ -105,6 +105,18 @@ create table partners.roles (
 );
 create index roles_by_capability on partners.roles (capability collate "C", id);
 
+-- The newest certification of each organisation and capability, for the market; modules keeps every report.
+create table partners.trials (
+    partner_id uuid not null references partners.organisations (id),
+    capability text not null,
+    release text not null,             -- the module and its version, for people
+    level text,                        -- null: not even the first was reached
+    certifier text not null,
+    certified_at timestamptz not null,
+    expires_at timestamptz not null,
+    primary key (partner_id, capability)
+);
+
 -- Every organisation ever registered, with the facts of the one it is part of by now.
 create view partners.v_organisations as
 select o.id, s.id as survivor_id, s.cvr, s.registration, s.country, s.name, s.kind

@@ -1,0 +1,39 @@
+"""Requirements: what the municipality demands beyond a contract, who meets it, and what keeps a release out."""
+
+from torv.ecosystem.requirements.api import routes
+from torv.ecosystem.requirements.errors import ProfileInvalid
+from torv.ecosystem.requirements.matrix import list_matrix, unmet_requirements
+from torv.ecosystem.requirements.models import (
+    Examined,
+    Judged,
+    NewProposal,
+    Outcome,
+    Proposal,
+    Proposed,
+    ReleaseStanding,
+    RequirementSet,
+    Standing,
+    Unmet,
+)
+from torv.ecosystem.requirements.service import examine, list_proposals, list_sets, propose
+
+__all__ = [
+    "Examined",
+    "Judged",
+    "NewProposal",
+    "Outcome",
+    "ProfileInvalid",
+    "Proposal",
+    "Proposed",
+    "ReleaseStanding",
+    "RequirementSet",
+    "Standing",
+    "Unmet",
+    "examine",
+    "list_matrix",
+    "list_proposals",
+    "list_sets",
+    "propose",
+    "routes",
+    "unmet_requirements",
+]
