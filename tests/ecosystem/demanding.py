@@ -44,7 +44,7 @@ cases:
       - call: list_notes
         query: {person_id: "{person}"}
         expect: {status: 200}
-"""
+""".replace("contract: 1.1.0", f"contract: {Contract.of('notes', 1).version}")
 Content = dict[str, Any]
 
 
