@@ -15,7 +15,7 @@ OWN = $(WHEELS)/torv_contracts-*.whl $(WHEELS)/torv_sdk-*.whl
 SUITES := architecture:60:tests/architecture base:180:tests/base kernel:300:tests/kernel ecosystem:360:tests/ecosystem \
   web:120:tests/web contract:120:tests/contract sdk:90:tests/sdk
 SLOW_SUITES := security:300:tests/security interfaces:240:tests/interfaces docs:420:tests/docs \
-  certification:420:tests/certification mutants:1500:tests/mutants kill:900:tests/kill
+  browser:240:tests/browser certification:420:tests/certification mutants:1500:tests/mutants kill:900:tests/kill
 STORY_BUDGET := 90
 names = $(foreach suite,$(1),suite/$(firstword $(subst :, ,$(suite))))
 MODULES := $(patsubst modules/%/pyproject.toml,%,$(wildcard modules/*/pyproject.toml))
@@ -86,6 +86,14 @@ lint: install ## format, lint, types and import rules
 
 suite/%: install
 	@$(if $(folders),$(TIMED) $* $(word 2,$(parts)) $(BIN)/pytest -q $(folders),echo "== $*: nothing to run yet")
+
+# The pages are tried in Debian's browser: root gets it installed; anyone else is told what to install, and skips them.
+suite/browser: .torv/.browser
+.torv/.browser:
+	@mkdir -p $(@D)
+	@if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing chromium"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; fi
+	@touch $@
 
 story: install
 	@$(TIMED) story $(STORY_BUDGET) $(BIN)/torv demo --story
