@@ -14,7 +14,7 @@ OWN = $(WHEELS)/torv_contracts-*.whl $(WHEELS)/torv_sdk-*.whl
 # A suite is name:budget in seconds:folders. `make test` runs the first list, `make test-all` both.
 SUITES := architecture:60:tests/architecture base:180:tests/base kernel:300:tests/kernel ecosystem:360:tests/ecosystem \
   web:120:tests/web contract:120:tests/contract sdk:90:tests/sdk
-SLOW_SUITES := security:300:tests/security interfaces:240:tests/interfaces docs:420:tests/docs \
+SLOW_SUITES := security:300:tests/security interfaces:240:tests/interfaces docs:600:tests/docs \
   browser:240:tests/browser certification:420:tests/certification mutants:1500:tests/mutants kill:900:tests/kill
 STORY_BUDGET := 90
 names = $(foreach suite,$(1),suite/$(firstword $(subst :, ,$(suite))))

@@ -79,12 +79,13 @@ def keeps_records(
     category: Annotated[list[str], typer.Option(help="A data category of its records; may stand several times.")],
     activity: Activity = "", law: Law = None, purpose: Purpose = "", clauses: Clauses = None, begins: Begins = None,
     months: Months = 24,
+    events: Annotated[bool, typer.Option("--events", help="It also follows and publishes events about them.")] = False,
 ) -> None:  # fmt: skip
     """A module that provides a capability; its records lie with the municipality."""
     parties, why = _parties(municipality, partner, name, clauses), _why(activity, law, purpose)
     content = module_that_keeps_records(
-        parties, module, why, capability, category, begins=_day(begins), months=months
-    )  # fmt: skip
+        parties, module, why, capability, category, begins=_day(begins), months=months, has_events=events
+    )
     _write(file, content)
 
 

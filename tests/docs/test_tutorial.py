@@ -13,7 +13,7 @@ from tests.docs.test_how_to import MARK, blocks_of, pattern_of
 
 pytestmark = pytest.mark.anyio
 PAGE = ROOT / "docs" / "tutorials" / "write-a-module-in-an-hour.md"
-LONGEST = 240  #: seconds all commands may take
+LONGEST = 400  #: seconds all commands may take
 
 
 async def test_every_command_of_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:

@@ -56,12 +56,17 @@ def module_that_reads_persons(
 
 def module_that_keeps_records(
     parties: Parties, module: str, why: Why, capability: str, categories: Sequence[str], *, begins: date,
-    months: int = 24,
+    months: int = 24, has_events: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
-    """A module that provides a capability: its records lie with the municipality, and it can hand them back."""
+    """A module that provides a capability: its records lie with the municipality, and it can hand them back.
+
+    With events, it is told what happens to such data, and tells of it as its contract says.
+    """
+    followed = Line(service="events", operations=["publish", "read", "receive", "subscribe"], categories=categories)
     lines = [
         Line(service="records", operations=["write", "read", "follow"], categories=categories),
         Line(service=capability, operations=["provide", "export"], categories=categories),
+        *([followed] if has_events else []),
     ]
     return agreement_about(parties, module, why, lines, begins=begins, months=months)
 
