@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ContractUnknown", "contract_schema", "folder", "profile_schema"]
+__all__ = ["ContractUnknown", "contract_schema", "folder", "manifest_schema", "profile_schema"]
 
 
 class ContractUnknown(LookupError):
@@ -38,6 +38,11 @@ def contract_schema() -> dict[str, Any]:
 def profile_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) that every municipal profile follows."""
     return _schema("profile.schema.json")
+
+
+def manifest_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) that every module's manifest follows."""
+    return _schema("manifest.schema.json")
 
 
 def _roots() -> Iterator[Path]:

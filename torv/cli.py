@@ -15,7 +15,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.progress import Progress, TimeElapsedColumn
 
-from torv import agreeing, auditing, capabilities, operating, requiring, running, worker
+from torv import agreeing, auditing, capabilities, inventory, operating, requiring, running, worker
 from torv import app as api
 from torv.acting import act as _act
 from torv.acting import console
@@ -47,6 +47,7 @@ commands.add_typer(keys, name="keys")
 commands.add_typer(auditing.commands, name="audit")
 commands.add_typer(agreeing.commands, name="agreement")
 commands.add_typer(capabilities.commands, name="capability")
+commands.add_typer(inventory.commands, name="inventory")
 commands.add_typer(requiring.commands, name="requirement")
 
 

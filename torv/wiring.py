@@ -99,7 +99,10 @@ class Wiring(Decider):
         release = self.directory.releases.get(caller.id)
         if release is None:
             raise NotIdentified
-        permit = self.loaded.policy.decide(caller, release.module_name, demand, clock.now(), request_id)
+        if demand.is_own:
+            permit = _as_a_party(caller, demand, request_id)
+        else:
+            permit = self.loaded.policy.decide(caller, release.module_name, demand, clock.now(), request_id)
         return permit if caller.on_behalf_of is None else _as_far_as_the_user(permit, caller, demand, request_id)
 
     async def spend(self, access: Access, kind: str, amount: int) -> None:
@@ -164,6 +167,18 @@ def _purpose(headers: Mapping[str, str]) -> str | None:
     if stated is not None and not 0 < len(stated) <= 100:
         raise MalformedRequest(reason="Torv-Purpose names one processing activity")
     return stated
+
+
+def _as_a_party(caller: Caller, demand: Demand, request_id: UUID) -> Access:
+    """What a partner may do about its own affairs whatever its agreements grant: even before they are signed.
+
+    The verb confines it to `Access.party`.
+    """
+    categories = frozenset() if demand.category is None else frozenset({demand.category})
+    return Access(
+        caller=caller, service=demand.service, operation=demand.operation, category=demand.category,
+        categories=categories, request_id=request_id,
+    )  # fmt: skip
 
 
 def _as_far_as_the_user(permit: Access, caller: Caller, demand: Demand, request_id: UUID) -> Access:

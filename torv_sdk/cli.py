@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from torv_sdk import certifications, creation
+from torv_sdk import certifications, creation, manifests
 from torv_sdk.canonical import parse
 from torv_sdk.client import access_token, enrol
 from torv_sdk.keys import ALGORITHMS, KINDS, fingerprint, make_key, read_key, sign_agreement, thumbprint
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     sign.add_argument("--kind", choices=KINDS, default="accept", help="what you say about it (default: accept)")
     sign.set_defaults(run=_sign)
     creation.add_to(commands)
+    manifests.add_to(commands)
     certifications.add_to(commands)
     token = commands.add_parser("token", help="fetch an access token as a release; prints it")
     token.add_argument("--url", required=True, help="Torv's address")

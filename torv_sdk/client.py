@@ -76,6 +76,10 @@ class KernelClient:
         """Hand in a signed report; needs no token, because the signature says whose it is."""
         return await self._send("POST", f"/api/v1/releases/{quote(release, safe='')}/certifications", json=content)
 
+    async def register(self, content: Any) -> Any:
+        """Register a release; needs no token: the statement in it is signed. The same again is the same release."""
+        return await self._send("POST", "/api/v1/registrations", json=content)
+
     async def _patiently(self, patience: float, caller: Caller | None, method: str, path: str, **options: Any) -> Any:
         deadline, pause, renewals = time.monotonic() + patience, 0.05, 0
         while True:
@@ -143,6 +147,12 @@ async def send_certification(url: str, release: str, signed: Any) -> Any:
     """Hand in a signed report of a certification; the same again is one. Raises KernelRefusal."""
     async with KernelClient(url, release, ECKey.generate_key("P-256")) as torv:
         return await torv.send_certification(release, signed)
+
+
+async def register(url: str, key: ECKey, content: Any) -> Any:
+    """Register a release by a signed manifest. Raises KernelRefusal."""
+    async with KernelClient(url, "", key) as torv:
+        return await torv.register(content)
 
 
 async def access_token(url: str, client_id: str, key: ECKey) -> str:

@@ -45,6 +45,7 @@ class Contract:
         self.title: Mapping[str, str] = about["title"]
         self.record_types: tuple[str, ...] = tuple(each["type"] for each in about["records"])
         self.categories: tuple[str, ...] = tuple(sorted({each["category"] for each in about["records"]}))
+        self.needs: tuple[str, ...] = tuple(about.get("kernel", {}).get("needs", ()))
         found = [
             Operation(name=o["id"], method=o["method"], path=o["path"], is_safe=o["safe"], category=o["category"])
             for o in about["operations"]

@@ -3,6 +3,7 @@
 import argparse
 import keyword
 import re
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -68,6 +69,8 @@ def _known(name: str, contract: "Contract") -> dict[str, str]:
     return {
         "name": name, "title": name.replace("_", " ").capitalize(), "capability": contract.capability,
         "major": str(contract.major), "danish": contract.title["da"], "operations": operations, "stamps": stamps,
+        "version": contract.version, "needs": ", ".join(contract.needs), "sdk": version("torv-sdk"),
+        "categories": ", ".join(contract.categories),
         "imports": ", ".join(imports), "find": _FIND if "memory.find(" in operations else "",
     }  # fmt: skip
 

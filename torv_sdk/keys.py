@@ -72,6 +72,23 @@ def sign_agreement(content: Any, *, key: ECKey, signer: str, kind: Kind = "accep
     return _signed(statement, key)
 
 
+def sign_manifest(manifest: Any, *, key: ECKey, signer: str, audience: str) -> str:
+    """The statement that registers a release: a compact JWS over the manifest's hash, who says so, to whom and when.
+
+    It counts for ten minutes, and in the Torv with this public address alone.
+    """
+    if not re.fullmatch(r"[0-9]{8}", signer):
+        raise ValueError("a CVR number has eight digits")
+    statement = {
+        "type": "register",
+        "hash": sha256(canonical(manifest)).hexdigest(),
+        "audience": audience,
+        "signer": signer,
+        "signed_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    }
+    return _signed(statement, key)
+
+
 def _signed(statement: dict[str, str], key: ECKey) -> str:
     header = {"alg": algorithm_of(key), "kid": thumbprint(key)}
     return jws.serialize_compact(header, canonical(statement), key, algorithms=[header["alg"]])

@@ -28,7 +28,8 @@ def test_what_is_made_is_short_and_names_what_the_contract_names(tmp_path) -> No
     assert all(f'@module.operation("{name}")' in text for name in NOTES.operations)
     assert "not_written_yet" not in text
     manifest = yaml.safe_load((place / "manifest.yaml").read_text("utf-8"))
-    assert (manifest["module"], manifest["provides"]) == ("visits", [{"capability": "notes", "major": 1}])
+    provided = {"capability": "notes", "major": 1, "since": NOTES.version}
+    assert (manifest["module"], manifest["provides"]) == ("visits", [provided])
 
 
 def another_contract(folder: Path) -> Path:

@@ -81,9 +81,9 @@ async def test_what_is_described_answers_and_asks_who_you_are(shared_api: Api, d
             open_to_all.add(name)
     assert open_to_all == {
         "POST /oauth/token", "GET /.well-known/jwks.json", "POST /api/v1/identity/sessions",
-        "POST /api/v1/partners/enrolments", "GET /.well-known/torv-audit-keys.json",
         "GET /asyncapi.json",
         "POST /api/v1/releases/{release_id}/certifications",
+        "POST /api/v1/partners/enrolments", "POST /api/v1/registrations", "GET /.well-known/torv-audit-keys.json",
     }  # fmt: skip
 
 

@@ -265,6 +265,17 @@ async def test_a_capability_without_records_is_moved_too(
     assert bound["capability"] == "aids"
 
 
+async def test_who_is_not_permitted_to_provide_a_capability_without_records_is_not_moved_to(
+    api: Api, lenders: Cast, outsider: Connection, worker: None
+) -> None:
+    without = CONTRACT[: CONTRACT.index("records:")] + "records: []\n"
+    assert (await api.post("/api/v1/contracts", {"files": {"contract.yaml": without}}, by=ANNA)).status == 201
+    binding = {"capability": "aids", "release_id": str(lenders.releases["trinvis"])}
+    assert (await api.post("/api/v1/bindings", binding, by=ANNA)).status == 201
+    detail = await _end_of_move(api, lenders.releases["kviknote"], outsider, "aborted")
+    assert detail["reason"] == "not_permitted"
+
+
 async def _end_of_move(api: Api, release: Any, outsider: Connection, end: str) -> Any:
     """Plan a move and wait until it has come to this end; gives what its last step says."""
     planned = (await api.post(MOVES, {"capability": "aids", "to_release": str(release)}, by=ANNA)).json["id"]

@@ -158,6 +158,14 @@ class Access:
     limits: tuple[Limit, ...] = ()  #: what may be used up
     is_emergency: bool = False  #: permitted by the emergency list alone: logged loudly
 
+    @property
+    def party(self) -> UUID | None:
+        """The partner whose own affairs are all that a program sees of partners' affairs; None for people, who see all.
+
+        A program without a partner sees nobody's.
+        """
+        return None if self.caller.kind is not CallerKind.RELEASE else self.caller.partner_id or UUID(int=0)
+
     def covers(self, category: str) -> bool:
         return category in self.categories or ALL in self.categories
 
@@ -204,6 +212,7 @@ class Demand:
     category: str | None  #: None where the verb itself demands the category, because it depends on the data
     major: int = 1  #: of the service's contract
     is_write: bool = False
+    is_own: bool = False  #: a partner's program may do it about its own partner, without a grant: it is a party
 
 
 class Decider(Protocol):

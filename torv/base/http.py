@@ -202,17 +202,22 @@ class Routes:
         self._service = service
 
     def reads(
-        self, path: str, operation: str, category: str | None, *, keeps_own_time: bool = False, **more: Any
-    ) -> Callable[[Verb], Verb]:
-        """A route that changes nothing; its log entries are durable before the answer leaves."""
-        demand = Demand(service=self._service, operation=operation, category=category)
+        self, path: str, operation: str, category: str | None, *, keeps_own_time: bool = False, own: bool = False,
+        **more: Any,
+    ) -> Callable[[Verb], Verb]:  # fmt: skip
+        """A route that changes nothing; its log entries are durable before the answer leaves.
+
+        With `own`, a partner's program needs no grant for it: the verb shows it nothing but its partner's own.
+        """
+        demand = Demand(service=self._service, operation=operation, category=category, is_own=own)
         return self._add(path, {"demand": demand, "writes": False, "keeps_own_time": keeps_own_time}, **more)
 
     def writes(
-        self, path: str, operation: str, category: str | None, *, keeps_own_keys: bool = False, **more: Any
-    ) -> Callable[[Verb], Verb]:
-        """A route that changes something, in one transaction with its log entries."""
-        demand = Demand(service=self._service, operation=operation, category=category, is_write=True)
+        self, path: str, operation: str, category: str | None, *, keeps_own_keys: bool = False, own: bool = False,
+        **more: Any,
+    ) -> Callable[[Verb], Verb]:  # fmt: skip
+        """A route that changes something, in one transaction with its log entries; `own` as in `reads`."""
+        demand = Demand(service=self._service, operation=operation, category=category, is_write=True, is_own=own)
         rule = {"demand": demand, "writes": True, "keeps_own_keys": keeps_own_keys}
         return self._add(path, rule, **{"method": "POST", **more})
 

@@ -2,6 +2,7 @@
 
 from torv.ecosystem.modules.addresses import PublicResolver, addresses_of
 from torv.ecosystem.modules.api import routes
+from torv.ecosystem.modules.catalogue import categories_of, check_fits
 from torv.ecosystem.modules.certifying import certify_release
 from torv.ecosystem.modules.contract_checks import paths_may_meet
 from torv.ecosystem.modules.contract_files import read_contract, read_folder, shipped_contracts
@@ -18,13 +19,27 @@ from torv.ecosystem.modules.errors import (
     CertificationRefused,
     ContractBreaks,
     ContractInvalid,
+    ContractOutsideRange,
     ContractVersionWrong,
     MajorNotProvided,
+    ReleaseRetired,
 )
 from torv.ecosystem.modules.event_types import EventType, event_types
-from torv.ecosystem.modules.models import LEVELS, Binding, Certification, Certifier, Module, NewCertification, Release
+from torv.ecosystem.modules.inventory import find_components, find_locations
+from torv.ecosystem.modules.models import (
+    LEVELS,
+    Binding,
+    Certification,
+    Certifier,
+    FoundComponent,
+    FoundLocation,
+    Module,
+    NewCertification,
+    Release,
+)
 from torv.ecosystem.modules.service import (
     bind,
+    end_standby,
     list_bindings,
     move_binding,
     register_module,
@@ -45,9 +60,12 @@ __all__ = [
     "Contract",
     "ContractBreaks",
     "ContractInvalid",
+    "ContractOutsideRange",
     "ContractVersionWrong",
     "Directory",
     "EventType",
+    "FoundComponent",
+    "FoundLocation",
     "KeptContract",
     "MajorNotProvided",
     "Module",
@@ -55,14 +73,20 @@ __all__ = [
     "Operation",
     "PublicResolver",
     "Release",
+    "ReleaseRetired",
     "Route",
     "add_contract",
     "add_shipped_contract",
     "addresses_of",
     "bind",
+    "categories_of",
     "certify_release",
+    "check_fits",
     "contract_version",
+    "end_standby",
     "event_types",
+    "find_components",
+    "find_locations",
     "forget_old_assertions",
     "list_bindings",
     "list_contracts",

@@ -2,25 +2,34 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl
 from uuid import UUID
+
+from fastapi import Query
 
 from torv.base.errors import InvalidClient
 from torv.base.http import Answer, Call, Routes
 from torv.base.pages import DEFAULT_SIZE, Cursor, Page, Size
-from torv.ecosystem.modules import certifying, contract_keeping, service, tokens
+from torv.ecosystem.modules import catalogue, certifying, contract_keeping, inventory, registering, service, tokens
 from torv.ecosystem.modules.contract_files import read_contract
 from torv.ecosystem.modules.contracts import KeptContract
 from torv.ecosystem.modules.directory import caller_of
+from torv.ecosystem.modules.manifests import read_manifest
 from torv.ecosystem.modules.models import (
     Binding,
     Certification,
+    FoundComponent,
+    FoundLocation,
+    ListedModule,
+    ListedRelease,
     Module,
     NewCertification,
     NewContract,
     NewModule,
+    NewRegistration,
     NewRelease,
+    RegisteredRelease,
     Release,
 )
 
@@ -88,6 +97,82 @@ async def list_certifications(
     wanted = call.page(size, cursor, release=release_id)
     found = await certifying.list_certifications(call.tx, call.access, release_id, wanted=wanted)
     return call.paged(found, wanted, lambda each: [each.began_at.isoformat(), each.id])
+
+
+@routes.open("/api/v1/registrations", method="POST", status_code=201)
+async def register_by_partner(call: Call, new: NewRegistration) -> RegisteredRelease:
+    """Register a release, and its module, by the partner's own key. The same manifest again is the same release."""
+    manifest = await asyncio.to_thread(read_manifest, new.manifest)
+    settings = call.engine.settings
+    async with call.writing() as tx:
+        return await registering.register_by_partner(
+            tx, manifest, new.jws, issuer=settings.issuer, private=settings.private_modules,
+            request_id=call.request_id,
+        )  # fmt: skip
+
+
+@routes.reads("/api/v1/modules", "read", "module", own=True)
+async def list_modules(call: Call, size: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[ListedModule]:
+    """Modules by name; a program sees its own partner's."""
+    wanted = call.page(size, cursor, list="modules")
+    found = await catalogue.list_modules(call.tx, call.access, wanted=wanted)
+    return call.paged(found, wanted, lambda each: [each.name, each.id])
+
+
+@routes.reads("/api/v1/modules/{module_id}", "read", "module", own=True)
+async def read_module(call: Call, module_id: UUID) -> ListedModule:
+    """A module; a program sees its own partner's."""
+    return await catalogue.read_module(call.tx, call.access, module_id)
+
+
+@routes.reads("/api/v1/modules/{module_id}/releases", "read", "module", own=True)
+async def list_releases(
+    call: Call, module_id: UUID, size: Size = DEFAULT_SIZE, cursor: Cursor = None
+) -> Page[ListedRelease]:
+    """A module's releases, the newest first; a program sees its own partner's."""
+    wanted = call.page(size, cursor, list="releases", module=module_id)
+    found = await catalogue.list_releases(call.tx, call.access, module_id, wanted=wanted)
+    return call.paged(found, wanted, lambda each: [each.id])
+
+
+@routes.reads("/api/v1/releases/{release_id}", "read", "module", own=True)
+async def read_release(call: Call, release_id: UUID) -> RegisteredRelease:
+    """A release with its manifest; a program sees its own partner's."""
+    return await catalogue.read_release(call.tx, call.access, release_id)
+
+
+@routes.writes("/api/v1/releases/{release_id}/retirement", "retire", "module")
+async def retire_release(call: Call, release_id: UUID) -> RegisteredRelease:
+    """Take a release out of use for good; not while it provides a capability, is tried out, or stands by."""
+    return await catalogue.retire_release(call.tx, call.access, release_id)
+
+
+@routes.reads("/api/v1/inventory", "read", "module", own=True)
+async def find_components(
+    call: Call,
+    component: Annotated[str, Query(min_length=1, max_length=500, description="Its name, or how its purl begins.")],
+    below: Annotated[str | None, Query(max_length=100, description="Only versions lower than this one.")] = None,
+    size: Size = DEFAULT_SIZE,
+    cursor: Cursor = None,
+) -> Page[FoundComponent]:
+    """Which releases contain a component, retired ones apart; a program sees its own partner's."""
+    wanted = call.page(size, cursor, list="components", component=component, below=below)
+    found = await inventory.find_components(call.tx, call.access, component=component, below=below, wanted=wanted)
+    return call.paged(found, wanted, lambda each: [each.release_id, each.number])
+
+
+@routes.reads("/api/v1/inventory/locations", "read", "module", own=True)
+async def find_locations(
+    call: Call,
+    country: Annotated[str | None, Query(pattern="^[A-Z]{2}$", description="ISO 3166-1, two letters.")] = None,
+    category: Annotated[str | None, Query(max_length=255, description="A data category.")] = None,
+    size: Size = DEFAULT_SIZE,
+    cursor: Cursor = None,
+) -> Page[FoundLocation]:
+    """Where releases run or are looked into, and which data is there; a program sees its own partner's."""
+    wanted = call.page(size, cursor, list="locations", country=country, category=category)
+    found = await inventory.find_locations(call.tx, call.access, country=country, category=category, wanted=wanted)
+    return call.paged(found, wanted, lambda each: [each.release_id, each.number])
 
 
 @routes.reads("/api/v1/bindings", "read", "module")

@@ -71,3 +71,54 @@ class CertificationRefused(TorvError):
 
     status, code = 422, "certification_refused"
     danish = "Certificeringsrapporten afvises: {reason_da}."
+
+
+class ManifestInvalid(TorvError):
+    """The manifest cannot be used: {reason}."""
+
+    status, code = 422, "manifest_invalid"
+    danish = "Manifestet kan ikke bruges: {reason_da}."
+
+
+class StatementOutdated(TorvError):
+    """The statement was signed more than ten minutes ago, or is not of now; sign it again."""
+
+    status, code = 422, "statement_outdated"
+    danish = "Erklæringen er underskrevet for mere end ti minutter siden, eller ikke nu. Skriv under igen."
+
+
+class ReleaseDiffers(TorvError):
+    """Version {version} of the module is registered already, as something else: a change needs a new version."""
+
+    status, code = 409, "release_differs"
+    danish = "Version {version} af modulet er registreret med et andet indhold. En ændring skal have en ny version."
+
+
+class RegistrationsThrottled(TorvError):
+    """The partner has registered too many releases in a day; try again tomorrow."""
+
+    status, code, usual_wait = 429, "registrations_throttled", 3600
+    danish = "Partneren har registreret for mange moduludgaver på et døgn. Prøv igen i morgen."
+
+
+class ReleaseRetired(TorvError):
+    """The release has been retired."""
+
+    status, code = 409, "release_retired"
+    danish = "Moduludgaven er udgået."
+
+
+class ReleaseInUse(TorvError):
+    """The release provides a capability, is being tried out, or stands by after a move."""
+
+    status, code = 409, "release_in_use"
+    danish = "Moduludgaven varetager en ydelse, bliver afprøvet eller står parat efter en flytning."
+
+
+class ContractOutsideRange(TorvError):
+    """By its manifest the release does not provide {capability} as the contract is in force: version {versions}."""
+
+    status, code = 409, "contract_outside_range"
+    danish = (
+        "Moduludgaven varetager efter sit manifest ikke {capability}, som kontrakten gælder nu: version {versions}."
+    )

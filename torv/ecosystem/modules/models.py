@@ -103,3 +103,95 @@ class NewCertification:
 
     report: dict[str, Any]
     signature: str  #: compact JWS over the report's hash
+
+
+class ReleaseState(StrEnum):
+    REGISTERED = "registered"
+    RETIRED = "retired"  #: for good
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewRegistration:
+    """A release as its partner registers it by its own key."""
+
+    manifest: dict[str, Any]
+    jws: str  #: the partner's statement over the manifest's hash
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListedModule:
+    """A module in a list."""
+
+    id: UUID
+    name: str
+    partner_id: UUID
+    partner_name: str
+    releases: int  #: how many are registered, retired ones apart
+    newest_version: str | None  #: of the release registered last
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListedRelease:
+    """A release in a list."""
+
+    id: UUID
+    version: str
+    state: str  #: a ReleaseState
+    registered_at: datetime
+    retired_at: datetime | None
+    majors: dict[str, list[int]]
+    in_service: list[str]  #: capabilities that it provides now
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegisteredRelease:
+    """A release with what its supplier states of it."""
+
+    id: UUID
+    module_id: UUID
+    module_name: str
+    partner_id: UUID
+    partner_name: str
+    version: str
+    url: str
+    jwk: dict[str, Any]
+    majors: dict[str, list[int]]
+    state: str  #: a ReleaseState
+    registered_at: datetime
+    retired_at: datetime | None
+    in_service: list[str]  #: capabilities that it provides now
+    manifest: dict[str, Any] | None  #: None: a user of the municipality registered it without one
+    manifest_hash: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundComponent:
+    """A component of a release."""
+
+    release_id: UUID
+    number: int  #: within the release
+    module_name: str
+    release_version: str
+    partner_name: str
+    in_service: list[str]  #: capabilities that the release provides now
+    name: str
+    version: str
+    license: str | None
+    purl: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundLocation:
+    """A place where a release runs, or is backed up or looked into."""
+
+    release_id: UUID
+    number: int  #: within the release
+    module_name: str
+    release_version: str
+    partner_name: str
+    in_service: list[str]  #: capabilities that the release provides now
+    country: str  #: ISO 3166-1, two letters
+    provider: str
+    role: str  #: operation | backup | support | development
+    place: str | None
+    data: list[str]  #: data categories

@@ -12,9 +12,130 @@ select r.id, r.module_id, o.survivor_id as partner_id, m.name as module_name, r.
 from modules.releases r join modules.modules m on m.id = r.module_id join partners.v_organisations o on o.id = m.partner_id where r.id = :id;
 
 -- name: all_releases
--- Every release with its module and partner.
+-- Every release, retired ones apart, with its module and partner.
 select r.id, r.module_id, o.survivor_id as partner_id, m.name as module_name, r.version, r.url, r.jwk, r.majors
-from modules.releases r join modules.modules m on m.id = r.module_id join partners.v_organisations o on o.id = m.partner_id;
+from modules.releases r join modules.modules m on m.id = r.module_id join partners.v_organisations o on o.id = m.partner_id
+where r.state = 'registered' or exists (select from modules.bindings b where r.id in (b.release_id, b.shadow_release_id));
+
+-- name: release_of_client
+-- A release that may identify itself, with its module and partner.
+select r.id, r.module_id, o.survivor_id as partner_id, m.name as module_name, r.version, r.url, r.jwk, r.majors
+from modules.releases r join modules.modules m on m.id = r.module_id join partners.v_organisations o on o.id = m.partner_id
+where r.id = :id and r.state = 'registered';
+
+-- name: lock_registration
+-- Lets one registration of a partner at a time through, until the transaction ends.
+select pg_advisory_xact_lock(hashtextextended('registration ' || :partner_id::uuid::text, 0));
+
+-- name: registered_in_a_day
+-- How many releases a partner has registered within a day.
+select count(*) from modules.releases r join modules.modules m on m.id = r.module_id
+where m.partner_id = :partner_id and r.registered_at > clock_timestamp() - interval '1 day';
+
+-- name: ensure_module
+-- The id of a partner's module of this name, registered now if it is not yet.
+with present as (select id from modules.modules where partner_id = :partner_id and name = :name),
+     added as (insert into modules.modules (id, partner_id, name)
+               select :id, :partner_id, :name where not exists (select from present) returning id)
+select id from present union all select id from added;
+
+-- name: insert_release_with_manifest
+-- Registers a release as its manifest says.
+insert into modules.releases (id, module_id, version, url, jwk, majors, manifest, manifest_hash)
+values (:id, :module_id, :version, :url, :jwk, :majors, :manifest, :manifest_hash);
+
+-- name: insert_components
+-- Keeps what a release is made of.
+insert into modules.components (release_id, number, name, version, search_name, version_key, license, purl)
+select :release_id::uuid, c.number, c.name, c.version, c.search_name, c.version_key, c.license, c.purl
+from jsonb_to_recordset(:components::jsonb)
+    as c (number int, name text, version text, search_name text, version_key text, license text, purl text);
+
+-- name: insert_locations
+-- Keeps where a release runs.
+insert into modules.locations (release_id, number, country, provider, role, place, data)
+select :release_id::uuid, l.number, l.country, l.provider, l.role, l.place, l.data
+from jsonb_to_recordset(:locations::jsonb)
+    as l (number int, country text, provider text, role text, place text, data jsonb);
+
+-- name: release_of_manifest
+-- The release of a partner's module with this version.
+select r.id, r.module_id, m.name as module_name, o.survivor_id as partner_id, o.name as partner_name, r.version, r.url, r.jwk, r.majors, r.state,
+    r.registered_at, r.retired_at, r.manifest, r.manifest_hash,
+    array(select b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
+from modules.releases r join modules.modules m on m.id = r.module_id join partners.v_organisations o on o.id = m.partner_id
+where m.partner_id = :partner_id and m.name = :name and r.version = :version;
+
+-- name: registered_release
+-- A release with its manifest.
+select r.id, r.module_id, m.name as module_name, o.survivor_id as partner_id, o.name as partner_name, r.version, r.url, r.jwk, r.majors, r.state,
+    r.registered_at, r.retired_at, r.manifest, r.manifest_hash,
+    array(select b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
+from modules.releases r join modules.modules m on m.id = r.module_id join partners.v_organisations o on o.id = m.partner_id where r.id = :id;
+
+-- name: listed_modules
+-- The modules beyond (:name, :after), or one of them; with a party, only that partner's.
+select m.id, m.name, o.survivor_id as partner_id, o.name as partner_name,
+    (select count(*) from modules.releases r where r.module_id = m.id and r.state = 'registered') as releases,
+    (select r.version from modules.releases r where r.module_id = m.id order by r.registered_at desc, r.id desc limit 1) as newest_version
+from modules.modules m join partners.v_organisations o on o.id = m.partner_id
+where (m.name collate "C", m.id) > (:name::text, :after::uuid) and (:party::uuid is null or o.survivor_id = :party)
+    and (:id::uuid is null or m.id = :id)
+order by m.name collate "C", m.id limit :size;
+
+-- name: listed_releases
+-- A module's releases beyond one, the newest first (their ids are in the order in which they were registered).
+select r.id, r.version, r.state, r.registered_at, r.retired_at, r.majors,
+    array(select b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
+from modules.releases r where r.module_id = :module_id and (:after::uuid is null or r.id < :after) order by r.id desc limit :size;
+
+-- name: is_in_use
+-- Whether a release provides a capability, is tried out, or stands by.
+select exists (select from modules.bindings where :id::uuid in (release_id, shadow_release_id, standby_release_id));
+
+-- name: retire_release
+-- Takes a release out of use.
+update modules.releases set state = 'retired', retired_at = clock_timestamp() where id = :id and state = 'registered';
+
+-- name: lock_release
+-- Waits until nobody binds a release, and keeps others from it until the transaction ends.
+select id from modules.releases where id = :id for update;
+
+-- name: promise_of_release
+-- What a release says that it provides; it is not retired until the transaction ends.
+select state, manifest from modules.releases where id = :id for share;
+
+-- name: in_force
+-- The versions of a capability's contract that are in force.
+select major, version from modules.contracts where capability = :capability order by major;
+
+-- name: categories_of
+-- The data categories that the operations of each of a capability's contracts are about.
+select distinct c.major, o.plain ->> 'category' as category
+from modules.contracts c cross join jsonb_array_elements(c.content -> 'operations') as o (plain) where c.capability = :capability;
+
+-- name: found_components
+-- Components of a name or purl, in versions below one, beyond (:after, :after_number); with a party, only that partner's.
+select c.release_id, c.number, m.name as module_name, r.version as release_version, o.name as partner_name, c.name, c.version, c.license, c.purl,
+    array(select b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
+from modules.components c join modules.releases r on r.id = c.release_id join modules.modules m on m.id = r.module_id
+join partners.v_organisations o on o.id = m.partner_id
+where r.state = 'registered' and (:party::uuid is null or o.survivor_id = :party)
+    and (c.search_name = :search_name::text or (:purl::text is not null and starts_with(c.purl, :purl)))
+    and (:below::text is null or c.version_key < :below collate "C")
+    and (c.release_id, c.number) > (:after::uuid, :after_number::int)
+order by c.release_id, c.number limit :size;
+
+-- name: found_locations
+-- Where releases run, beyond (:after, :after_number); in a country, with a category of data, of a party.
+select l.release_id, l.number, m.name as module_name, r.version as release_version, o.name as partner_name, l.country, l.provider, l.role, l.place,
+    l.data, array(select b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
+from modules.locations l join modules.releases r on r.id = l.release_id join modules.modules m on m.id = r.module_id
+join partners.v_organisations o on o.id = m.partner_id
+where r.state = 'registered' and (:party::uuid is null or o.survivor_id = :party)
+    and (:country::text is null or l.country = :country) and (:category::text is null or l.data ? :category)
+    and (l.release_id, l.number) > (:after::uuid, :after_number::int)
+order by l.release_id, l.number limit :size;
 
 -- name: all_bindings
 -- Which release provides each capability, and which gets a copy of safe calls.
@@ -36,7 +157,12 @@ join partners.v_organisations o on o.id = m.partner_id where b.capability = :cap
 -- name: set_binding
 -- Binds a capability to a release.
 insert into modules.bindings (capability, release_id, epoch) values (:capability, :release_id, :epoch)
-on conflict (capability) do update set release_id = excluded.release_id, epoch = excluded.epoch, shadow_release_id = null, changed_at = clock_timestamp();
+on conflict (capability) do update set release_id = excluded.release_id, epoch = excluded.epoch, shadow_release_id = null,
+    standby_release_id = bindings.release_id, changed_at = clock_timestamp();
+
+-- name: end_standby
+-- Nobody stands by any more.
+update modules.bindings set standby_release_id = null where capability = :capability;
 
 -- name: is_bound
 -- Whether a capability is bound.

@@ -11,6 +11,7 @@ from torv.base.pages import Wanted
 from torv.base.sql import load
 from torv.base.trail import note
 from torv.ecosystem.modules.addresses import normal_address
+from torv.ecosystem.modules.catalogue import check_fits
 from torv.ecosystem.modules.models import Binding, Module, NewModule, NewRelease, Release
 from torv.kernel.records import hand_over
 
@@ -59,12 +60,15 @@ async def release_in_service(tx: Tx, capability: str) -> UUID | None:
 
 
 async def bind(tx: Tx, access: Access, *, capability: str, release_id: UUID) -> Binding:
-    """Bind a capability for the first time; later it is moved. Raises AlreadyExists, CapabilityNotBound or NotFound."""
+    """Bind a capability for the first time; later it is moved.
+
+    Raises AlreadyExists, CapabilityNotBound or NotFound, or as `check_fits`.
+    """
     if not await tx.value(sql.has_contract, capability=capability):
         raise CapabilityNotBound
     if await tx.value(sql.is_bound, capability=capability):
         raise AlreadyExists
-    await release_by_id(tx, release_id)
+    await check_fits(tx, release_id, capability)
     await move_binding(tx, capability, release_id)
     note(tx, access, "write", detail={"capability": capability, "release": str(release_id)})
     return await tx.one(Binding, sql.binding_with_names, capability=capability)
@@ -76,6 +80,11 @@ async def move_binding(tx: Tx, capability: str, release_id: UUID) -> int:
     await tx.run(sql.set_binding, capability=capability, release_id=release_id, epoch=epoch)
     await lease.raise_generation(tx)
     return epoch
+
+
+async def end_standby(tx: Tx, capability: str) -> None:
+    """Let the predecessor stand by no longer."""
+    await tx.run(sql.end_standby, capability=capability)
 
 
 async def set_shadow(tx: Tx, capability: str, release_id: UUID | None) -> None:

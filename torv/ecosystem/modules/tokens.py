@@ -59,7 +59,7 @@ async def identify_client(tx: Tx, form: dict[str, str], *, issuer: str) -> Relea
     fields = _FIELDS.get(form.get("grant_type", ""))
     if fields is None or set(form) != fields or form["client_assertion_type"] != ASSERTION:
         raise InvalidClient(reason="only client_credentials or a token exchange, with a signed assertion")
-    release = await tx.maybe(Release, sql.release_by_id, id=_client_id(form["client_assertion"]))
+    release = await tx.maybe(Release, sql.release_of_client, id=_client_id(form["client_assertion"]))
     if release is None:
         raise InvalidClient(reason="unknown client")
     claims = _claims(form["client_assertion"], release, issuer)

@@ -11,7 +11,15 @@ from torv.base.access import Access, Demand
 from torv.base.db import Database
 from torv.base.errors import Busy, Denied, TorvError
 from torv.ecosystem.gateway import ModuleClient, shadow_results
-from torv.ecosystem.modules import Release, release_by_id, set_shadow
+from torv.ecosystem.modules import (
+    ContractOutsideRange,
+    Release,
+    ReleaseRetired,
+    categories_of,
+    check_fits,
+    release_by_id,
+    set_shadow,
+)
 from torv.ecosystem.moves import possession, rules, service
 from torv.ecosystem.moves.models import Move, MoveState
 from torv.ecosystem.moves.possession import Progress, RecordsDiffer
@@ -51,6 +59,8 @@ class Driver:
             await self._steps[MoveState(move.state)](move)
         except RecordsDiffer as difference:
             await self._give_up(move, "records_differ", what=str(difference))
+        except (ReleaseRetired, ContractOutsideRange) as refusal:
+            await self._give_up(move, refusal.code)
         except Denied as denial:
             await self._give_up(move, "not_permitted", check=denial.facts["check"])
 
@@ -60,8 +70,10 @@ class Driver:
     async def _preflight(self, move: Move) -> None:
         """May the candidate provide the capability, in every major version that is served, as it is demanded of it?"""
         candidate = await self._candidate(move)
-        async with self._database.reading() as tx:
-            kinds = await record_types(tx, move.capability)
+        async with self._database.transaction() as tx:
+            if move.reverses is None:  # it may have been retired, or the contract renewed, since the move was planned
+                await check_fits(tx, candidate.id, move.capability)
+            kinds, categories = await record_types(tx, move.capability), await categories_of(tx, move.capability)
             served = (await release_by_id(tx, move.from_release)).provides(move.capability)
             missing = sorted(set(served) - set(candidate.provides(move.capability)))
             unmet = [] if move.reverses else await unmet_requirements(tx, move.to_release, move.capability)
@@ -71,6 +83,9 @@ class Driver:
         if unmet:  # on the way back nobody is asked: what served until now may serve again
             await self._give_up(move, "requirements_not_met", unmet=[asdict(each) for each in unmet])
             return
+        for major, category in [(number, each) for number in served for each in sorted(categories.get(number, ()))]:
+            demand = Demand(service=move.capability, operation="provide", category=category, major=major)
+            self._may(candidate, demand)
         for kind in kinds:
             for operation, major in product(("provide", "export"), served):
                 demand = Demand(service=move.capability, operation=operation, category=kind.category, major=major)

@@ -12,7 +12,7 @@ from torv.base.sql import load
 from torv.base.trail import Entry, note
 from torv.ecosystem.agreements import begin_exit_of_module
 from torv.ecosystem.events import hand_over_events
-from torv.ecosystem.modules import move_binding, release_by_id, release_in_service, set_shadow
+from torv.ecosystem.modules import check_fits, end_standby, move_binding, release_by_id, release_in_service, set_shadow
 from torv.ecosystem.moves import receipts, rules
 from torv.ecosystem.moves.models import Move, MoveState, MoveView, Names, NewMove, Step
 
@@ -24,13 +24,17 @@ db.names_constraint("moves_one_watched", MoveUnderWay)
 
 
 async def plan_move(tx: Tx, access: Access, *, new: NewMove) -> MoveView:
-    """Plan a move; the worker carries it out. Raises CapabilityNotBound, NotFound, WrongState or MoveUnderWay."""
+    """Plan a move; the worker carries it out.
+
+    Raises CapabilityNotBound, NotFound, WrongState or MoveUnderWay; ReleaseRetired or ContractOutsideRange where the
+    release is out of use, or does not provide the contract as it is in force.
+    """
     from_release = await release_in_service(tx, new.capability)
     if from_release is None:
         raise CapabilityNotBound
     if await tx.maybe(Move, sql.watched_move, capability=new.capability):
         raise MoveUnderWay
-    await release_by_id(tx, new.to_release)
+    await check_fits(tx, new.to_release, new.capability)
     if from_release == new.to_release:
         raise WrongState(state="in_service")
     return await _plan(tx, access, new.capability, from_release, new.to_release, None)
@@ -62,6 +66,7 @@ async def finalise(tx: Tx, access: Access, move_id: UUID, seal: receipts.Seal) -
         raise MoveUnderWay
     predecessor = await release_by_id(tx, move.from_release)
     exits = await begin_exit_of_module(tx, access, predecessor.partner_id, predecessor.module_name)
+    await end_standby(tx, move.capability)
     await enter(tx, move, MoveState.FINAL, agreements_in_exit=[str(each) for each in exits])
     view = await _view(tx, move_id)
     receipt = receipts.receipt_of(view, move, await cut_calls(tx, move))
@@ -129,6 +134,7 @@ async def settle(tx: Tx, move: Move) -> None:
         await enter(tx, move, MoveState.WATCHING)
         return
     original = await tx.one(Move, sql.lock_move, id=move.reverses)
+    await end_standby(tx, move.capability)
     await enter(tx, original, MoveState.ROLLED_BACK, by=str(move.id))
     await enter(tx, move, MoveState.FINAL)
 

@@ -14,7 +14,37 @@ create table modules.releases (
     jwk jsonb not null,
     majors jsonb not null default '{}', -- capability -> the major versions of its contract that the release provides
     registered_at timestamptz not null default clock_timestamp(),
+    state text not null default 'registered' check (state in ('registered', 'retired')),
+    retired_at timestamptz,
+    manifest jsonb,                     -- as its partner signed it; null: registered by a user of the municipality
+    manifest_hash text,                 -- SHA-256 over the canonical manifest, hex
     constraint releases_version_key unique (module_id, version)
+);
+
+-- What releases are made of.
+create table modules.components (
+    release_id uuid not null references modules.releases (id),
+    number int not null,
+    name text not null,
+    version text not null,
+    search_name text collate "C" not null,
+    version_key text collate "C" not null, -- sorts as the version does; see component_versions.py
+    license text,
+    purl text,
+    primary key (release_id, number)
+);
+create index components_by_name on modules.components (search_name, version_key);
+
+-- Where releases run, are backed up, or are looked into.
+create table modules.locations (
+    release_id uuid not null references modules.releases (id),
+    number int not null,
+    country text not null,
+    provider text not null,
+    role text not null,
+    place text,
+    data jsonb not null,                -- data categories
+    primary key (release_id, number)
 );
 
 create table modules.contracts (
@@ -43,6 +73,7 @@ create table modules.bindings (
     release_id uuid not null references modules.releases (id),
     epoch bigint not null,
     shadow_release_id uuid references modules.releases (id),
+    standby_release_id uuid references modules.releases (id), -- the predecessor, until a move is final
     changed_at timestamptz not null default clock_timestamp()
 );
 
