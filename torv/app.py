@@ -24,7 +24,17 @@ from torv.base.server import serve
 from torv.base.settings import Settings
 from torv.base.signing import Keys, load_keys
 from torv.base.trail import Trail, check_clock
-from torv.ecosystem import agreements, audit, events, gateway, modules, moves, partners, requirements
+from torv.ecosystem import (
+    agreements,
+    audit,
+    events,
+    gateway,
+    modules,
+    moves,
+    partners,
+    requirements,
+    service_levels,
+)
 from torv.ecosystem.gateway import Gateway, ModuleClient
 from torv.kernel import classification, identity, organisation, persons, records
 from torv.openapi import describe
@@ -32,7 +42,7 @@ from torv.wiring import Wiring
 
 SLICES = (
     persons, classification, organisation, identity, records, partners, agreements, modules, events, audit, gateway,
-    requirements, moves,
+    service_levels, requirements, moves,
 )  # fmt: skip
 READY_TIME = 10.0  #: seconds to confirm the state at start
 

@@ -15,7 +15,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.progress import Progress, TimeElapsedColumn
 
-from torv import agreeing, auditing, capabilities, inventory, operating, requiring, running, worker
+from torv import agreeing, auditing, capabilities, inventory, levels, operating, requiring, running, worker
 from torv import app as api
 from torv.acting import act as _act
 from torv.acting import console
@@ -49,6 +49,7 @@ commands.add_typer(agreeing.commands, name="agreement")
 commands.add_typer(capabilities.commands, name="capability")
 commands.add_typer(inventory.commands, name="inventory")
 commands.add_typer(requiring.commands, name="requirement")
+commands.add_typer(levels.commands, name="levels")
 
 
 class Rotatable(StrEnum):

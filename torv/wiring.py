@@ -37,7 +37,9 @@ from torv.kernel.identity import decide, find_caller, rights_of_user
 
 #: the slices in the order of their foreign keys
 _KERNEL = ("persons", "classification", "organisation", "identity", "records")
-_ECOSYSTEM = ("partners", "agreements", "modules", "events", "audit", "gateway", "requirements", "moves")
+_ECOSYSTEM = (
+    "partners", "agreements", "modules", "events", "audit", "gateway", "service_levels", "requirements", "moves",
+)  # fmt: skip
 _INTERFACES = ("cpr",)
 
 STREAMS: tuple[Stream, ...] = (records.STREAM, audit.STREAM, events.STREAM)

@@ -5,7 +5,7 @@ import contextlib
 
 from joserfc.jwk import ECKey
 
-from torv.base import background, db, feed, idempotency
+from torv.base import background, clock, db, feed, idempotency
 from torv.base.db import Database
 from torv.base.feed import Listener
 from torv.base.settings import Settings
@@ -16,12 +16,15 @@ from torv.ecosystem.events import Poster, Sender
 from torv.ecosystem.gateway import ModuleClient, forget_old_calls
 from torv.ecosystem.modules import forget_old_assertions
 from torv.ecosystem.moves import Driver
+from torv.ecosystem.service_levels import gather_all, seal_months
 from torv.interfaces.cpr import forget_unknown_records
 from torv.kernel.persons import refresh_snapshots
 from torv.kernel.records import derive_again
 from torv.wiring import STREAMS, Wiring
 
 TIDY_EVERY = 60.0  #: seconds
+GATHER_EVERY = 1.0  #: seconds between two looks at what the log says of service levels
+SEAL_EVERY = 600.0  #: seconds between two looks whether a month is to be sealed
 DERIVE_EVERY = 1.0  #: seconds between two looks whether a contract has changed its projections
 
 
@@ -57,6 +60,7 @@ async def _lead(database: Database, driver: Driver, sender: Sender, heads: ECKey
         group.create_task(background.forever(lambda: sign_heads(database, heads)))
         group.create_task(background.forever(lambda: _tidy(database)))
         group.create_task(background.forever(lambda: _derive(database)))
+        group.create_task(background.forever(lambda: _measure(database)))
 
 
 async def _tidy(database: Database) -> None:
@@ -79,6 +83,17 @@ async def _derive(database: Database) -> None:
             async with database.transaction() as tx:
                 is_behind = await derive_again(tx)
         await asyncio.sleep(DERIVE_EVERY)
+
+
+async def _measure(database: Database) -> None:
+    """Gather what the log says of service levels, and seal the months that are over."""
+    sealed_at = -SEAL_EVERY
+    while True:
+        await gather_all(database)
+        if clock.ticks() - sealed_at >= SEAL_EVERY:
+            await seal_months(database)
+            sealed_at = clock.ticks()
+        await asyncio.sleep(GATHER_EVERY)
 
 
 async def _refresh_persons(database: Database) -> None:

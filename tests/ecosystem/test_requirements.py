@@ -27,7 +27,7 @@ service_levels:
     metric: response_ms
     target: 300
     percentile: 95
-  - {id: is_there, da: Er der, en: Is there, metric: availability, target: 99.5}
+  - {id: is_there, da: Er der, en: Is there, metric: availability, target: 99.9}
 """
 
 
@@ -220,8 +220,10 @@ async def test_an_agreement_promises_the_service_levels_of_its_set(api: Api, cas
     refused = await _propose_agreement(api, requirement_set=hashed, service_levels=[quick])
     assert refused.code == (422, "agreement_invalid")
     assert "is_there" in refused.json["title"]
-    for slow in (quick | {"target": 301}, quick | {"percentile": 90}, quick | {"service": "aids"}):
-        there = {"metric": "availability", "service": "notes", "target": 99.5}
+    only_mondays, only_one = {"hours": {"weekdays": [1]}}, {"operations": ["list_notes"]}
+    less = ({"target": 301}, {"percentile": 90}, {"service": "aids"}, only_mondays, only_one)
+    for slow in (quick | each for each in less):
+        there = {"metric": "availability", "service": "notes", "target": 99.9}
         refused = await _propose_agreement(api, requirement_set=hashed, service_levels=[slow, there])
         assert "answers_quickly" in refused.json["title"]
     assert (await _propose_agreement(api, requirement_set=hashed, service_levels=[quick, there])).status == 201

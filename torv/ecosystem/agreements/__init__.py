@@ -1,13 +1,15 @@
 """Agreements: the signed object that is also the permission."""
 
 from torv.ecosystem.agreements.api import routes
+from torv.ecosystem.agreements.checks import CHECKS
 from torv.ecosystem.agreements.compiling import compile_policy
-from torv.ecosystem.agreements.content import Content, ServiceLevel
+from torv.ecosystem.agreements.content import Content, ServiceHours, ServiceLevel
 from torv.ecosystem.agreements.drafting import Draft, findings_in, list_drafts
 from torv.ecosystem.agreements.errors import AgreementInvalid, AgreementStateWrong
 from torv.ecosystem.agreements.exchange import export_agreement, import_agreement
 from torv.ecosystem.agreements.files import LaterStatement, Verification, read_file, verify_file
 from torv.ecosystem.agreements.findings import Finding, Level
+from torv.ecosystem.agreements.in_force import InForce, agreements_with_promises, in_force
 from torv.ecosystem.agreements.life import begin_exit_of_module, happen
 from torv.ecosystem.agreements.loading import Loaded, load_policy
 from torv.ecosystem.agreements.models import Agreement, EventKind, Listed, Reminder, ReminderKind, State
@@ -16,6 +18,7 @@ from torv.ecosystem.agreements.promises import checks_requirement_sets
 from torv.ecosystem.agreements.quotas import Quotas, forget_quotas
 from torv.ecosystem.agreements.service import (
     STATES_DA,
+    check_party,
     confirm,
     list_agreements,
     propose_agreement,
@@ -35,6 +38,7 @@ from torv.ecosystem.agreements.templates import (
 )
 
 __all__ = [
+    "CHECKS",
     "STATES_DA",
     "Agreement",
     "AgreementInvalid",
@@ -44,6 +48,7 @@ __all__ = [
     "EventKind",
     "Finding",
     "Happened",
+    "InForce",
     "LaterStatement",
     "Level",
     "Line",
@@ -54,13 +59,16 @@ __all__ = [
     "Quotas",
     "Reminder",
     "ReminderKind",
+    "ServiceHours",
     "ServiceLevel",
     "Signatory",
     "State",
     "Verification",
     "Why",
     "agreement_about",
+    "agreements_with_promises",
     "begin_exit_of_module",
+    "check_party",
     "checks_requirement_sets",
     "compile_policy",
     "confirm",
@@ -71,6 +79,7 @@ __all__ = [
     "forget_quotas",
     "happen",
     "import_agreement",
+    "in_force",
     "list_agreements",
     "list_drafts",
     "load_policy",

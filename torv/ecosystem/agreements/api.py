@@ -120,7 +120,7 @@ async def import_agreement(call: Call) -> Answer:
     return Answer(body=agreement, status=201)
 
 
-@routes.reads("", "read", "agreement")
+@routes.reads("", "read", "agreement", own=True)
 async def list_agreements(
     call: Call, partner: UUID | None = None, size: Size = DEFAULT_SIZE, cursor: Cursor = None
 ) -> Page[Listed]:
@@ -142,13 +142,13 @@ async def list_unused(
     return Page(items=[each for _, each in page.items if each is not None], next=page.next)
 
 
-@routes.reads("/{agreement_id}", "read", "agreement")
+@routes.reads("/{agreement_id}", "read", "agreement", own=True)
 async def read_agreement(call: Call, agreement_id: UUID) -> Agreement:
     """An agreement, how it stands now, and why."""
     return await service.read_agreement(call.tx, call.access, agreement_id)
 
 
-@routes.reads("/{agreement_id}/file", "read", "agreement")
+@routes.reads("/{agreement_id}/file", "read", "agreement", own=True)
 async def export_agreement(call: Call, agreement_id: UUID) -> dict[str, Any]:
     """An agreement with its signatures as one file, which anybody can verify."""
     return await exchange.export_agreement(call.tx, call.access, agreement_id, call.engine.keys.signing)

@@ -6,6 +6,8 @@ read we cannot keep.
 """
 
 from datetime import date, time
+from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -26,6 +28,15 @@ Kle = Annotated[str, Field(pattern=r"^[0-9]{2}(\.[0-9]{2}){0,2}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Months = Annotated[int, Field(ge=0, le=120)]
 Days = Annotated[int, Field(ge=1, le=3_650)]
+
+
+def _check_hours(opens: time | None, closes: time | None) -> None:
+    if (opens is None) != (closes is None) or (opens is not None and opens == closes):
+        raise ValueError("opens and closes belong together and differ")
+    if any(each is not None and each.tzinfo is not None for each in (opens, closes)):
+        raise ValueError("opens and closes are times of day in Denmark, without an offset")
+    if any(each is not None and (each.second or each.microsecond) for each in (opens, closes)):
+        raise ValueError("opens and closes are whole minutes")  # verdicts are remembered for a minute at most
 
 
 class Term(BaseModel):
@@ -89,12 +100,7 @@ class Window(Term):
 
     @model_validator(mode="after")
     def _has_both_ends(self) -> "Window":
-        if (self.opens is None) != (self.closes is None) or (self.opens is not None and self.opens == self.closes):
-            raise ValueError("opens and closes belong together and differ")
-        if any(each is not None and each.tzinfo is not None for each in (self.opens, self.closes)):
-            raise ValueError("opens and closes are times of day in Denmark, without an offset")
-        if any(each is not None and (each.second or each.microsecond) for each in (self.opens, self.closes)):
-            raise ValueError("opens and closes are whole minutes")  # verdicts are remembered for a minute at most
+        _check_hours(self.opens, self.closes)
         return self
 
 
@@ -187,15 +193,60 @@ class DataProcessing(Term):
         return frozenset(each.category for each in self.data)
 
 
-class ServiceLevel(Term):
-    """A promise that is measured at the gateway."""
+class ServiceHours(Term):
+    """When a promise of service holds, by Denmark's clocks; what is left out does not limit.
 
-    metric: Literal["availability", "response_ms"]
+    Hours past midnight belong to the day on which they began.
+    """
+
+    weekdays: frozenset[Annotated[int, Field(ge=1, le=7)]] | None = Field(default=None, min_length=1)  #: 1 is Monday
+    opens: time | None = None
+    closes: time | None = None  #: the first minute outside; earlier than `opens` means past midnight
+
+    @model_validator(mode="after")
+    def _has_both_ends(self) -> "ServiceHours":
+        _check_hours(self.opens, self.closes)
+        return self
+
+
+class Maintenance(Term):
+    """Planned work that counts neither for nor against the supplier, if it was announced in time."""
+
+    announce_hours: Annotated[int, Field(ge=1, le=8_760)]  #: before it begins
+    most_minutes: Annotated[int, Field(ge=1, le=44_640)]  #: in a month; what goes beyond counts like any other time
+
+
+class Remedy(Term):
+    """A step of the scale by which a broken promise costs the supplier a part of the month's fee."""
+
+    beyond: Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=12)]  #: from this value on, on the wrong side
+    percent: Annotated[Decimal, Field(gt=0, le=100, max_digits=7)]  #: of the month's fee
+
+
+class ServiceLevel(Term):
+    """A promise that is measured at the gateway, each calendar month by itself."""
+
+    metric: Literal["availability", "response_ms", "error_rate", "outage_minutes"]
     service: Word
-    target: Annotated[float, Field(gt=0, le=1_000_000)]  #: per cent, or milliseconds
-    percentile: Annotated[int, Field(ge=1, le=100)] | None = None
-    window: Literal["month"] = "month"
-    exclusions: tuple[Line, ...] = ()
+    #: per cent of the minutes, milliseconds, per cent of the calls, minutes of the longest outage
+    target: Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=12)]
+    percentile: Annotated[int, Field(ge=1, le=100)] | None = None  #: of the calls, for response_ms; None: every call
+    operations: frozenset[Word] | None = Field(default=None, min_length=1, max_length=100)  #: None: all of the service
+    hours: ServiceHours = ServiceHours()
+    maintenance: Maintenance | None = None  #: None: work that is announced counts like any other time
+    remedies: tuple[Remedy, ...] = Field(default=(), max_length=20)
+    window: Literal["month"] = "month"  #: a calendar month by Denmark's clocks
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "ServiceLevel":
+        if self.percentile is not None and self.metric != "response_ms":
+            raise ValueError("a percentile belongs to response_ms")
+        if self.metric in ("availability", "error_rate") and self.target > 100:
+            raise ValueError("more than 100 per cent")
+        if self.metric in ("availability", "response_ms") and self.target <= 0:
+            raise ValueError("a target of nothing")
+        _check_remedies(self)
+        return self
 
 
 class Exit(Term):
@@ -240,6 +291,9 @@ class Content(Term):
     grants: tuple[Grant, ...] = Field(min_length=1, max_length=500)
     data_processing: DataProcessing | None = None
     service_levels: tuple[ServiceLevel, ...] = Field(default=(), max_length=100)
+    remedy_cap: Annotated[Decimal, Field(gt=0, le=100, max_digits=7)] = Decimal(
+        100
+    )  #: per cent of a month's fee in all
     exit: Exit
     requirement_set: Sha256 | None = None
     signers: Annotated[int, Field(ge=2, le=5)] = 2  #: different users who must confirm before the municipality signs
@@ -276,3 +330,14 @@ def _check_window(grant: Grant, validity: Validity) -> None:
         raise ValueError(f"grants: {grant.id} ends before it begins")
     if (begins is not None and begins < validity.not_before) or (ends is not None and ends > validity.not_after):
         raise ValueError(f"grants: {grant.id} reaches beyond the agreement's validity")
+
+
+def _check_remedies(level: ServiceLevel) -> None:
+    """The steps go from the promise on towards the worse, and each costs more than the one before."""
+    sign = -1 if level.metric == "availability" else 1
+    steps = [sign * level.target, *(sign * each.beyond for each in level.remedies)]
+    percents = [each.percent for each in level.remedies]
+    if any(a > b for a, b in pairwise(steps)) or len(set(steps[1:])) != len(percents):
+        raise ValueError("remedies go from the promise towards the worse")
+    if any(a >= b for a, b in pairwise(percents)):
+        raise ValueError("each step of the remedies costs more than the one before")

@@ -18,13 +18,14 @@ from torv.ecosystem.agreements.files import read_file, verify_file
 from torv.ecosystem.agreements.life import state_by_partner
 from torv.ecosystem.agreements.models import Agreement
 from torv.ecosystem.agreements.rules import canonical
-from torv.ecosystem.agreements.service import propose_agreement, signatures_of
+from torv.ecosystem.agreements.service import check_party, propose_agreement, signatures_of
 from torv.ecosystem.agreements.storing import sql
 from torv.ecosystem.partners import keys_at, partner_by_cvr, partner_keys
 
 
 async def export_agreement(tx: Tx, access: Access, agreement_id: UUID, own_key: ECKey) -> dict[str, Any]:
     """An agreement with its signatures and the parties' public keys, as an agreement file. Raises NotFound."""
+    await check_party(tx, access, agreement_id)
     row = await storing.read_row(tx, agreement_id)
     content = Content.model_validate(row.content)
     note(tx, access, "read", detail={"agreement": str(agreement_id)})

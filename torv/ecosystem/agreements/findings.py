@@ -41,6 +41,13 @@ TOGETHER_DA = {
     r"opens and closes belong together and differ": "opens og closes hører sammen og skal være forskellige",
     r"opens and closes are times of day in Denmark, without an offset":
         "opens og closes er klokkeslæt i Danmark, uden tidszone",
+    r"opens and closes are whole minutes": "opens og closes er hele minutter",
+    r"a percentile belongs to response_ms": "percentile hører til response_ms",
+    r"more than 100 per cent": "er mere end 100 procent",
+    r"a target of nothing": "lover intet",
+    r"remedies go from the promise towards the worse": "trinene i remedies går fra løftet mod det dårligere",
+    r"each step of the remedies costs more than the one before":
+        "hvert trin i remedies koster mere end det forrige",
     r"two grants have the same id": "to tilladelser har samme id",
     r"version 1 supersedes nothing; every later version supersedes the one before":
         "version 1 afløser intet; enhver senere version afløser den forrige (supersedes)",

@@ -127,6 +127,7 @@ class Listed:
     not_after: datetime
     modules: list[str]
     reminders: list[Reminder]
+    missing_signatures: list[str] = field(default_factory=list)  #: CVR numbers of those who have not signed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -33,12 +33,15 @@ from agreements.agreements a join partners.v_organisations o on o.id = a.partner
 where a.seq >= :first::bigint and a.seq < :end::bigint order by a.seq;
 
 -- name: agreements_in_order
--- Agreements in the order in which they were proposed, newest first; a partner's, if one is given.
+-- Agreements in the order in which they were proposed, newest first; a partner's, if one is given; and, if a party is
+-- given, those that it signs, for itself or as the supplier above.
 select a.seq, a.id, o.survivor_id as partner_id, a.content, a.hash,
        array(select signer from agreements.signatures s where s.agreement_id = a.id order by signer) as signed_by,
        coalesce((select jsonb_agg(jsonb_build_object('kind', e.kind, 'at', e.at) order by e.seq) from agreements.events e where e.agreement_id = a.id), '[]') as events
 from agreements.agreements a join partners.v_organisations o on o.id = a.partner_id
 where a.seq < :before and (:partner_id::uuid is null or o.survivor_id = :partner_id)
+  and (:party::uuid is null or o.survivor_id = :party
+       or a.content -> 'parent' ->> 'partner' in (select w.cvr from partners.v_organisations w where w.survivor_id = :party))
 order by a.seq desc limit :size;
 
 -- name: agreements_unused
@@ -57,6 +60,16 @@ order by a.seq desc limit :size;
 -- name: agreements_of
 -- A partner's agreements, oldest first; those of organisations that have merged into it too.
 select a.id from agreements.agreements a join partners.v_organisations o on o.id = a.partner_id where o.survivor_id = :partner_id order by a.seq;
+
+-- name: agreements_with_promises
+-- The agreements that promise something about service, oldest first.
+select id from agreements.agreements where content -> 'service_levels' <> '[]' order by seq;
+
+-- name: is_party
+-- Whether a partner signs an agreement, for itself or as the supplier above.
+select exists (select from agreements.agreements a join partners.v_organisations o on o.id = a.partner_id
+    where a.id = :id and (o.survivor_id = :party
+       or a.content -> 'parent' ->> 'partner' in (select w.cvr from partners.v_organisations w where w.survivor_id = :party)));
 
 -- name: successors_of
 -- The versions proposed to come after an agreement.

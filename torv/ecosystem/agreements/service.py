@@ -72,17 +72,29 @@ async def propose_agreement(tx: Tx, access: Access, text: bytes) -> Agreement:
 
 
 async def read_agreement(tx: Tx, access: Access, agreement_id: UUID) -> Agreement:
-    """An agreement and how it stands now. Raises NotFound."""
+    """An agreement and how it stands now. Raises NotFound, also for a program whose partner does not sign it."""
+    await check_party(tx, access, agreement_id)
     note(tx, access, "read", detail={"agreement": str(agreement_id)})
     return await storing.view(tx, agreement_id)
+
+
+async def check_party(tx: Tx, access: Access, agreement_id: UUID) -> None:
+    """Raises NotFound if a program asks for an agreement that its partner does not sign: it is not to know."""
+    if access.party is not None and not await tx.value(sql.is_party, id=agreement_id, party=access.party):
+        raise NotFound
 
 
 async def list_agreements(
     tx: Tx, access: Access, *, wanted: Wanted, partner_id: UUID | None = None
 ) -> list[tuple[int, Listed]]:
-    """Agreements with their place in the list, the last proposed first; a partner's own, if one is given."""
+    """Agreements with their place in the list, the last proposed first; a partner's own, if one is given.
+
+    A program sees those that its partner signs.
+    """
     before = wanted.after[0] if wanted.after else _NEWEST
-    rows = await tx.all(Row, sql.agreements_in_order, partner_id=partner_id, before=before, size=wanted.fetch)
+    rows = await tx.all(
+        Row, sql.agreements_in_order, partner_id=partner_id, party=access.party, before=before, size=wanted.fetch
+    )
     now = clock.now()
     found = [(row.seq, await storing.listed(tx, row, now)) for row in rows]
     note(tx, access, "read", detail={"agreements": len(found)})

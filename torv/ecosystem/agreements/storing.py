@@ -115,6 +115,7 @@ async def listed(tx: Tx, row: Row, now: datetime) -> Listed:
         not_before=content.validity.not_before, not_after=rules.ended_at(content, row.stored.events)[0],
         modules=sorted({g.module for g in content.grants}),
         reminders=reminders_of(content, row.stored, standing.state, now),
+        missing_signatures=[signer for signer in content.signatories if signer not in row.signed_by],
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from torv.base.errors import AlreadyExists, CapabilityNotBound, InvalidInput
 from torv.base.ids import new_id
 from torv.base.pages import Wanted
 from torv.base.sql import load
-from torv.base.trail import note
+from torv.base.trail import Entry, note
 from torv.ecosystem.modules.addresses import normal_address
 from torv.ecosystem.modules.catalogue import check_fits
 from torv.ecosystem.modules.models import Binding, Module, NewModule, NewRelease, Release
@@ -79,6 +79,8 @@ async def move_binding(tx: Tx, capability: str, release_id: UUID) -> int:
     epoch = await hand_over(tx, capability, release_id)
     await tx.run(sql.set_binding, capability=capability, release_id=release_id, epoch=epoch)
     await lease.raise_generation(tx)
+    detail = {"capability": capability, "release": str(release_id), "epoch": epoch}
+    tx.notes.append(Entry(kind="system", operation="modules.bound", detail=detail))
     return epoch
 
 

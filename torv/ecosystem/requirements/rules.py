@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import rfc8785
 from dateutil.relativedelta import relativedelta
 
-from torv.ecosystem.agreements import ServiceLevel
+from torv.ecosystem.agreements import ServiceHours, ServiceLevel
 from torv.ecosystem.modules import LEVELS, Certification, Contract, paths_may_meet
 from torv.ecosystem.requirements.models import Demand, Judged, Kind, Outcome, Standing
 
@@ -190,14 +191,16 @@ def standing(judged: Sequence[Judged], *, is_tried: bool, is_expired: bool) -> S
 
 
 def is_promised(demand: Mapping[str, Any], promised: Sequence[ServiceLevel]) -> bool:
-    """Whether an agreement promises at least what a line (with the service it is about) demands."""
+    """Whether an agreement promises at least what a line (with the service it is about) demands: at all hours, for all."""
+    target = Decimal(str(demand["target"]))
     for each in promised:
-        if each.service != demand["service"] or each.metric != demand["metric"]:
+        is_whole = each.operations is None and each.hours == ServiceHours()
+        if each.service != demand["service"] or each.metric != demand["metric"] or not is_whole:
             continue
-        if demand["metric"] == "availability" and each.target >= demand["target"]:
+        if demand["metric"] == "availability" and each.target >= target:
             return True
         is_as_often = (each.percentile or 100) >= demand.get("percentile", 100)
-        if demand["metric"] == "response_ms" and each.target <= demand["target"] and is_as_often:
+        if demand["metric"] == "response_ms" and each.target <= target and is_as_often:
             return True
     return False
 

@@ -54,11 +54,14 @@ async def follow_records(
         await call.renew_permit()
 
 
-@routes.reads("/late", "read_late", None)
+@routes.reads("/late", "read_late", None, own=True)
 async def late_writes(
     call: Call, capability: str | None = None, limit: Size = DEFAULT_SIZE, cursor: Cursor = None
 ) -> Page[LateWrite]:
-    """Writes by modules that did not hold the capability, newest first; without what they would have written."""
+    """Writes by modules that did not hold the capability, newest first; without what they would have written.
+
+    A release sees its own.
+    """
     wanted = call.page(limit, cursor, capability=capability)
     writes = await service.late_writes(call.tx, call.access, capability=capability, wanted=wanted)
     return call.paged(writes, wanted, lambda each: [each.at.isoformat(), str(each.id)])

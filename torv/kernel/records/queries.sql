@@ -62,9 +62,10 @@ insert into records.late_writes (id, capability, release_id, idempotency_key, co
 on conflict (capability, release_id, idempotency_key) do nothing;
 
 -- name: late_writes
--- The late writes (of a capability, or all), newest first; without their content.
+-- The late writes (of a capability, or all; of a release, or all), newest first; without their content.
 select id, capability, release_id, idempotency_key, at from records.late_writes
-where (:capability::text is null or capability = :capability) and (:before_at::timestamptz is null or (at, id) < (:before_at, :before_id::uuid))
+where (:capability::text is null or capability = :capability) and (:release_id::uuid is null or release_id = :release_id)
+  and (:before_at::timestamptz is null or (at, id) < (:before_at, :before_id::uuid))
 order by at desc, id desc limit :size;
 
 -- name: late_write

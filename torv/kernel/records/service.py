@@ -162,10 +162,10 @@ async def has_records_after(tx: Tx, capability: str, position: int) -> bool:
 
 
 async def late_writes(tx: Tx, access: Access, *, capability: str | None, wanted: Wanted) -> list[LateWrite]:
-    """The late writes of a capability (None: of all), newest first; without their content."""
+    """The late writes of a capability (None: of all), newest first; without their content. A release sees its own."""
     at, before = wanted.after or (None, None)
     writes = await tx.all(
-        LateWrite, sql.late_writes, capability=capability, size=wanted.fetch,
+        LateWrite, sql.late_writes, capability=capability, release_id=access.caller.release_id, size=wanted.fetch,
         before_at=datetime.fromisoformat(at) if at else None, before_id=UUID(before) if before else None,
     )  # fmt: skip
     note(tx, access, "read", detail={"late_writes": len(writes[: wanted.size])})

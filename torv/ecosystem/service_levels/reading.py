@@ -1,0 +1,37 @@
+"""Reading what was gathered, and reckoning a statement from it day by day: a month of calls need not fit in memory."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from torv.base.db import Tx
+from torv.base.sql import load
+from torv.ecosystem.agreements import InForce
+from torv.ecosystem.service_levels.models import Bound, Minute, Month, Notice
+from torv.ecosystem.service_levels.reckoning import Basis, Plain, Reckoning, services_of
+
+sql = load(__file__)
+
+PART = timedelta(hours=12)  #: of calls that are in memory at a time
+
+
+async def reckon(tx: Tx, agreement: InForce, month: Month, until: datetime) -> Plain:
+    """The statement of a month up to an instant, from all that is gathered by now."""
+    services = services_of(agreement)
+    basis = Basis(
+        agreement=agreement, month=month, until=until,
+        bindings=await tx.all(Bound, sql.bindings_of, services=services),
+        notices=await tx.all(Notice, sql.notices_of, agreement_id=agreement.id),
+    )  # fmt: skip
+    reckoning = await asyncio.to_thread(Reckoning, basis)
+    begins = month.begins
+    while begins < until:
+        ends = min(begins + PART, until)
+        rows = await tx.all(Minute, sql.minutes_between, services=services, begins=begins, ends=ends)
+        await asyncio.to_thread(reckoning.add, rows)
+        begins = ends
+    return await asyncio.to_thread(reckoning.statement)
+
+
+async def touched_at(tx: Tx, services: list[str], month: Month) -> int:
+    """How far the log had come when something last concerned some services in a month."""
+    return int(await tx.value(sql.touched_at, services=services, month=month.first))
