@@ -26,17 +26,14 @@ from tests.sdk.loopback import Loopback
 from tests.served import Api
 from torv.base import clock
 from torv.base.db import Database
-from torv.base.errors import CapabilityNotBound, ModuleTimeout, ModuleUnavailable, OutcomeUnknown, TorvError
 from torv.base.feed import sequence
 from torv.base.ids import new_id
 from torv.base.signing import Keys
 from torv.base.trail import Entry
 from torv.ecosystem import audit
 from torv.ecosystem.agreements import in_force
-from torv.ecosystem.gateway import errors as gateway_errors
-from torv.ecosystem.service_levels import Minute, Month, gather, gather_all, seal_months
+from torv.ecosystem.service_levels import Month, gather, gather_all, seal_months
 from torv.ecosystem.service_levels.reading import reckon
-from torv.ecosystem.service_levels.rules import Verdict, verdict_of
 
 LEVELS = "/api/v1/service-levels"
 NOTES = "/c/notes/v1/notes"
@@ -387,23 +384,3 @@ async def test_a_log_without_the_citizens_gives_the_same_statement(
 async def read_in_force(database: Database, agreement_id: UUID) -> Any:
     async with database.reading() as tx:
         return await in_force(tx, agreement_id)
-
-
-def test_the_rules_know_every_way_a_call_can_fail_at_the_gateway() -> None:
-    gateway = {
-        each.code for each in vars(gateway_errors).values() if isinstance(each, type) and issubclass(each, TorvError)
-    }
-    forwarded = {ModuleUnavailable.code, ModuleTimeout.code, OutcomeUnknown.code, CapabilityNotBound.code}
-    known = {code: verdict_of(outcome(code)) for code in gateway | forwarded if code != TorvError.code}
-    assert {code for code, verdict in known.items() if verdict is Verdict.OTHER} == set()
-    assert known["module_resting"] is Verdict.FAILED
-    assert verdict_of(outcome("cut:module_timeout")) is Verdict.FAILED
-    assert verdict_of(outcome("cut:caller_gone")) is Verdict.CALLER
-    assert verdict_of(outcome("never_heard_of")) is Verdict.OTHER
-
-
-def outcome(result: str) -> Minute:
-    return Minute(
-        service="notes", minute=clock.now(), operation="list_notes", agreement_id=None, is_refusal=False, result=result,
-        status=None, calls=1, module_us=[], hold_us=0, torv_us=0, first_position=1, last_position=1,
-    )  # fmt: skip
