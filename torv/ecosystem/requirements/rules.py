@@ -191,7 +191,7 @@ def standing(judged: Sequence[Judged], *, is_tried: bool, is_expired: bool) -> S
 
 
 def is_promised(demand: Mapping[str, Any], promised: Sequence[ServiceLevel]) -> bool:
-    """Whether an agreement promises at least what a line (with the service it is about) demands: at all hours, for all."""
+    """Whether an agreement promises, always and for all, at least what a line (with its service) demands."""
     target = Decimal(str(demand["target"]))
     for each in promised:
         is_whole = each.operations is None and each.hours == ServiceHours()
