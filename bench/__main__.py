@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, print a table, keep JSON. See `--help` for its parts: persons, audit, decisions."""
+"""`python -m bench`: measure, print a table, keep JSON. Parts: persons, audit, decisions, events (`--help`)."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from rich.console import Console
 
 from bench import audit as log
 from bench import decisions as deciding
+from bench import events as telling
 from bench import persons as many
 from bench import pgbench, reporting
 from bench.explain import explain as explain_lists
@@ -98,6 +99,20 @@ def decisions(
     measured = asyncio.run(deciding.bench_decisions(agreements=agreements, report=console.print))
     _keep(json_file, deciding.document(measured, facts))
     _show(deciding.report_of(measured, facts), page, "decisions")
+
+
+@app.command()
+def events(
+    json_file: Annotated[Path, typer.Option("--json", help="Where the numbers are kept.")] = Path(
+        ".torv/bench-events.json"
+    ),
+    page: Page = None,
+) -> None:
+    """Measure how many events a second reach a receiver, and how long one takes from its commit."""
+    facts = reporting.machine()
+    measured = asyncio.run(telling.bench_events(report=console.print))
+    _keep(json_file, telling.document(measured, facts))
+    _show(telling.report_of(measured, facts), page, "events")
 
 
 @app.command()

@@ -109,3 +109,8 @@ select id, signer, '' from added, lateral (values (content ->> 'municipality'), 
 -- name: add_agreement_event
 -- Suspends or resumes, as the municipality does.
 insert into agreements.events (agreement_id, kind) values (:id, :kind);
+
+-- name: tell_events
+-- Some events about one subject, as a module that provides the capability tells them.
+insert into events.events (id, type, capability, subject, category, data)
+select gen_random_uuid(), :type, :capability, :subject, 'meters', jsonb_build_object('value', n) from generate_series(1, :count::int) as n;

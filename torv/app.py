@@ -84,6 +84,7 @@ async def _running(app: FastAPI, settings: Settings, keys: Keys, dsn: str) -> As
     app.state.engine = engine
     app.state.gateway = Gateway(engine, client, lambda: wiring.directory, wiring.may_provide)
     steps: list[Callable[[], Awaitable[Any]]] = [trail.run, lease.run, listener.run, background.watch_loop]
+    steps.append(lambda: events.watch_subscriptions(database))
     tasks = [asyncio.create_task(background.forever(step)) for step in steps]
     await _confirmed(engine)
     try:

@@ -15,7 +15,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.progress import Progress, TimeElapsedColumn
 
-from torv import agreeing, auditing, capabilities, inventory, levels, operating, requiring, running, worker
+from torv import agreeing, auditing, capabilities, inventory, levels, operating, requiring, running, telling, worker
 from torv import app as api
 from torv.acting import act as _act
 from torv.acting import console
@@ -50,6 +50,7 @@ commands.add_typer(capabilities.commands, name="capability")
 commands.add_typer(inventory.commands, name="inventory")
 commands.add_typer(requiring.commands, name="requirement")
 commands.add_typer(levels.commands, name="levels")
+commands.add_typer(telling.commands, name="events")
 
 
 class Rotatable(StrEnum):

@@ -32,6 +32,7 @@ class Receiver:
         self.secrets: list[str] = []
         self.taken: list[dict[str, Any]] = []
         self.messages: list[tuple[str, int]] = []  #: webhook-id, status
+        self.pause = 0.0  #: seconds for each event
         self.answer: Callable[[list[dict[str, Any]]], int] = lambda _: 200
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -39,6 +40,7 @@ class Receiver:
         message = verify(request.headers, body, self.secrets, now=time.time())
         events = json.loads(body)
         status = self.answer(events)
+        await asyncio.sleep(self.pause * len(events))
         self.messages.append((message, status))
         if status == 0:
             assert request.transport is not None

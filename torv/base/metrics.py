@@ -26,7 +26,6 @@ open_breakers = Gauge(
 )  # fmt: skip
 full_releases = Counter("torv_full_releases_total", "Calls refused because a release has too many under way.")
 
-events_sent = Counter("torv_events_sent_total", "Events sent to modules, by what came of it.", ["outcome"])
 event_lag = Gauge(
     "torv_event_lag", "Events a subscription waits for.", ["capability"], multiprocess_mode="livemostrecent"
 )

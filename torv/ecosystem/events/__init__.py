@@ -19,6 +19,7 @@ from torv.ecosystem.events.subscribing import (
     redeliver_all,
     replay,
     visible_letters,
+    watch_subscriptions,
 )
 
 __all__ = [
@@ -41,4 +42,5 @@ __all__ = [
     "replay",
     "routes",
     "visible_letters",
+    "watch_subscriptions",
 ]

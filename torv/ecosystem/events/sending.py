@@ -14,7 +14,7 @@ from uuid import UUID
 import aiohttp
 from structlog import get_logger
 
-from torv.base import clock, metrics
+from torv.base import clock
 from torv.base.access import Access, Demand
 from torv.base.db import Database, Tx
 from torv.base.errors import Denied, NotIdentified, QuotaExceeded, TorvError
@@ -24,7 +24,6 @@ from torv.base.signing import Keys
 from torv.ecosystem.events import delivering, rules
 from torv.ecosystem.events.models import Batch, Reaction, Subscription
 from torv.ecosystem.events.service import persons_of
-from torv.ecosystem.events.subscribing import measure_subscriptions
 from torv.ecosystem.modules import PublicResolver, Release, release_by_id, release_in_service
 
 log = get_logger("torv.events")
@@ -32,7 +31,6 @@ log = get_logger("torv.events")
 BATCH = 100  #: events in one request
 TIMEOUT = 10.0  #: seconds a receiver has to answer
 LOOK_EVERY = 1.0  #: seconds between two looks when nothing wakes us
-MEASURE_EVERY = 5.0  #: seconds
 STOP_PAUSE = timedelta(seconds=0.5)  #: until an agreement that stops delivery is asked again
 AT_ONCE = 50  #: subscriptions served at the same time
 ANSWER_LIMIT = 65_536  #: bytes of an answer that are read, so that the connection can be used again
@@ -96,12 +94,12 @@ class Sender:
         self._serving: set[UUID] = set()
         self._alone: dict[UUID, int] = {}  #: subscription -> events that are still to be sent one by one
         self._refusals: dict[UUID, int] = {}  #: subscription -> refusals in a row
+        self._room: dict[UUID, int] = {}  #: subscription -> events its receiver can take in time
 
     async def run(self) -> None:
         """Send until cancelled."""
         self._serving.clear()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._measure())
             while True:
                 async with self._database.reading() as tx:
                     due = await delivering.due_subscriptions(tx)
@@ -110,12 +108,6 @@ class Sender:
                         self._serving.add(each)
                         group.create_task(self._serve(each))
                 await self._listener.wait(LOOK_EVERY if not due else 0.05)
-
-    async def _measure(self) -> None:
-        while True:
-            async with self._database.reading() as tx:
-                await measure_subscriptions(tx)
-            await asyncio.sleep(MEASURE_EVERY)
 
     async def _serve(self, subscription_id: UUID) -> None:
         """Send until there is nothing more to send now. What goes wrong here is tried again with the next look."""
@@ -175,18 +167,21 @@ class Sender:
 
     def _size(self, found: Subscription) -> int:
         """One while the receiver fails or has refused a batch; else a whole batch."""
-        return 1 if found.failures or self._alone.get(found.id, 0) > 0 else BATCH
+        return 1 if found.failures or self._alone.get(found.id, 0) > 0 else self._room.get(found.id, BATCH)
 
     async def _send(self, found: Subscription, release: Release, batch: Batch) -> bool:
         reaction = await self._poster.post(f"{release.url}{found.path}", *self._message(found, release, batch))
-        metrics.events_sent.labels("taken" if reaction.is_taken else "refused").inc(len(batch.events))
         async with self._database.transaction() as tx:
             if reaction.is_taken:
                 self._alone[found.id] = max(0, self._alone.get(found.id, 0) - 1)
                 self._refusals.pop(found.id, None)
+                if len(batch.events) == self._room.get(found.id, BATCH):
+                    self._room[found.id] = min(BATCH, len(batch.events) + len(batch.events) // 4 + 1)
                 await delivering.settle(tx, found, batch, release.id)
                 return True
             if reaction.is_absent:
+                if len(batch.events) > 1:  # it may be that it is slow: then less at a time gets through
+                    self._room[found.id] = max(1, len(batch.events) // 2)
                 await delivering.note_absence(tx, found, batch, reaction)
                 return False
             if len(batch.events) > 1:

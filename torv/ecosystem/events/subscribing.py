@@ -1,5 +1,6 @@
 """Subscriptions: what a capability follows, how it is doing, its secrets, dead letters and replays."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from torv.base import clock, metrics
 from torv.base.access import Access, CallerKind
-from torv.base.db import Tx
+from torv.base.db import Database, Tx
 from torv.base.errors import CapabilityNotBound, Denied, InvalidInput, NotFound
 from torv.base.ids import new_id
 from torv.base.pages import Wanted
@@ -32,6 +33,7 @@ from torv.ecosystem.events.models import (
 from torv.ecosystem.events.service import categories_of, keep_permitted, last_position, persons_of, sql
 from torv.ecosystem.modules import event_types, release_in_service
 
+WATCH_EVERY = 5.0  #: seconds
 COUNTED = 1_000  #: events looked at, one by one, for a permit that is limited to some rows
 
 
@@ -206,17 +208,26 @@ async def _lag(tx: Tx, access: Access, found: Subscription) -> Lag:
     return Lag(events=len(reached), since=reached[0].at if reached else None, parked=lag.parked, dead=lag.dead)
 
 
-async def measure_subscriptions(tx: Tx) -> None:
-    """Bring the metrics up to date: how far behind each subscription is, and whether to raise the alarm."""
-    after, now = "", clock.now()
-    while found := await tx.all(Subscription, sql.subscriptions, capabilities=None, after=after, size=100):
-        for each in found:
-            lag = await tx.one(Lag, sql.lag, id=each.id, categories=None)
-            metrics.event_lag.labels(each.capability).set(lag.events)
-            metrics.event_lag_seconds.labels(each.capability).set(rules.lag_seconds(lag, now))
-            metrics.event_alert.labels(each.capability).set(rules.alert_of(each, lag, now) is not Alert.OK)
-            metrics.dead_letters.labels(each.capability).set(lag.dead)
-        after = found[-1].capability
+async def watch_subscriptions(database: Database) -> None:
+    """Keep the metrics up to date until cancelled: how far behind each subscription is, and whether to raise the alarm.
+
+    Every process that shows metrics does this by itself: whether a worker is running is a part of what is watched.
+    """
+    while True:
+        after, now = "", clock.now()
+        async with database.reading() as tx:
+            while found := await tx.all(Subscription, sql.subscriptions, capabilities=None, after=after, size=100):
+                for each in found:
+                    _measure(each, await tx.one(Lag, sql.lag, id=each.id, categories=None), now)
+                after = found[-1].capability
+        await asyncio.sleep(WATCH_EVERY)
+
+
+def _measure(found: Subscription, lag: Lag, now: datetime) -> None:
+    metrics.event_lag.labels(found.capability).set(lag.events)
+    metrics.event_lag_seconds.labels(found.capability).set(rules.lag_seconds(lag, now))
+    metrics.event_alert.labels(found.capability).set(rules.alert_of(found, lag, now) is not Alert.OK)
+    metrics.dead_letters.labels(found.capability).set(lag.dead)
 
 
 def _breaker(found: Subscription, now: datetime) -> Literal["closed", "open", "half_open"]:

@@ -1,0 +1,150 @@
+"""`torv events`: what capabilities follow and how far behind they are, dead letters, trying again, beginning again."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+import typer
+
+from torv.acting import act, complain, tell
+from torv.base.access import ALL, Access, Caller, CallerKind
+from torv.base.clock import DENMARK
+from torv.base.db import Database, Tx
+from torv.base.errors import NotFound, TorvError
+from torv.base.ids import new_id
+from torv.base.pages import LARGEST_SIZE, Wanted
+from torv.base.settings import read_settings
+from torv.ecosystem.events import (
+    DeadLetter,
+    Replay,
+    SubscriptionView,
+    list_dead_letters,
+    list_subscriptions,
+    redeliver,
+    redeliver_all,
+    replay,
+    visible_letters,
+)
+
+T = TypeVar("T")
+commands = typer.Typer(no_args_is_help=True, help="Events: how deliveries are doing, dead letters, trying again.")
+OPERATOR = Caller(kind=CallerKind.OPERATOR, id=UUID(int=0), name="operator")
+
+Capability = Annotated[str, typer.Argument(help="The capability that follows events.")]
+
+
+@commands.command("subscriptions")
+def show_subscriptions() -> None:
+    """What each capability follows, and how it is doing; ends with status 1 where somebody should look."""
+    found = _in_database(_every_subscription)
+    for each in found:
+        why = f"  stopped by {each.stopped_by}" if each.stopped_by else ""
+        typer.echo(
+            f"{each.capability}  {each.mode}  {each.alert}  {each.lag_events} waiting  {each.lag_seconds} s behind  "
+            f"{each.parked} laid aside  {each.dead_letters} dead{why}  {' '.join(each.types)}"
+        )
+    sys.exit(any(each.alert != "ok" for each in found))
+
+
+@commands.command("dead-letters")
+def show_dead_letters() -> None:
+    """Events that were given up, newest first."""
+    for each in _in_database(_every_dead_letter):
+        status = each.last_status or "no answer"
+        typer.echo(
+            f"{each.id}  {each.capability}  {each.type}  {each.subject}  {status}  {each.dead_at:%Y-%m-%d %H:%M}"
+        )
+
+
+@commands.command("redeliver")
+def try_again(
+    capability: Capability,
+    letter: Annotated[UUID | None, typer.Option(help="One dead letter only, by its id.")] = None,
+) -> None:
+    """Try dead letters again from the beginning: all of a capability, or one."""
+
+    async def revive(tx: Tx) -> int:
+        if letter is not None:
+            await redeliver(tx, _permit("redeliver"), letter)
+            return 1
+        found = await _of(tx, capability)
+        return (await redeliver_all(tx, _permit("redeliver"), found.id)).revived
+
+    tell(f"{_in_database(revive)} dead letters are tried again.")
+
+
+@commands.command("replay")
+def begin_again(
+    capability: Capability,
+    after: Annotated[int | None, typer.Option(min=0, help="Beyond this position.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="From this time, in Denmark.")
+    ] = None,
+) -> None:
+    """Let a capability be told again what it was told before."""
+    at = None if since is None else since.replace(tzinfo=DENMARK)
+
+    async def begin(tx: Tx) -> SubscriptionView:
+        found = await _of(tx, capability)
+        return await replay(tx, _permit("replay"), found.id, new=Replay(after=after, since=at))
+
+    tell(f"{capability} begins again after position {_in_database(begin).cursor}.")
+
+
+async def _every_subscription(tx: Tx) -> list[SubscriptionView]:
+    found: list[SubscriptionView] = []
+    while True:
+        wanted = Wanted(size=LARGEST_SIZE, after=[found[-1].capability] if found else None, binding=b"")
+        part = await list_subscriptions(tx, _permit("read"), wanted=wanted)
+        found += part[:LARGEST_SIZE]
+        if len(part) <= LARGEST_SIZE:
+            return found
+
+
+async def _every_dead_letter(tx: Tx) -> list[DeadLetter]:
+    found: list[DeadLetter] = []
+    after = None
+    while True:
+        wanted = Wanted(size=LARGEST_SIZE, after=after, binding=b"")
+        part = await list_dead_letters(tx, _permit("read"), wanted=wanted)
+        found += await visible_letters(tx, _permit("read"), part[:LARGEST_SIZE])
+        if len(part) <= LARGEST_SIZE:
+            return found
+        after = [part[LARGEST_SIZE - 1].dead_at.isoformat(), str(part[LARGEST_SIZE - 1].id)]
+
+
+async def _of(tx: Tx, capability: str) -> SubscriptionView:
+    """A capability's subscription. Raises NotFound."""
+    found = next((each for each in await _every_subscription(tx) if each.capability == capability), None)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _in_database(verb: Callable[[Tx], Awaitable[T]]) -> T:
+    """Do something in one transaction; what is refused is told in the installation's language."""
+
+    async def attempt(dsn: str) -> T | TorvError:
+        database = await Database.open(dsn, 2)
+        try:
+            async with database.transaction() as tx:
+                return await verb(tx)
+        except TorvError as error:
+            return error
+        finally:
+            await database.close()
+
+    done = act(attempt)
+    if isinstance(done, TorvError):
+        complain(done.message(read_settings().language))
+        sys.exit(1)
+    return done
+
+
+def _permit(operation: str) -> Access:
+    return Access(
+        caller=OPERATOR, service="events", operation=operation, category=None, categories=frozenset({ALL}),
+        request_id=new_id(),
+    )  # fmt: skip
