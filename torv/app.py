@@ -62,6 +62,7 @@ def make_application(settings: Settings, dsn: str) -> FastAPI:
     install_problems(app, web.page_for)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # as the framework's own manual has it
     app.add_route(gateway.PATH, gateway.carry_request, methods=gateway.METHODS, include_in_schema=False)
+    app.add_route(gateway.PAGES, gateway.visit_page, methods=gateway.PAGE_METHODS, include_in_schema=False)
     for routes in (*(each.routes for each in SLICES), *web.ROUTES):
         app.router.routes.extend(routes.router.routes)  # included as routers, they would be searched twice
     app.add_route("/health/live", _live, include_in_schema=False)

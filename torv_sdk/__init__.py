@@ -9,6 +9,7 @@ from torv_sdk.client import KernelClient
 from torv_sdk.events import Event, publish, verify
 from torv_sdk.instants import instant
 from torv_sdk.module import Module
+from torv_sdk.pages import GoTo, Page, Shown
 from torv_sdk.problems import KernelRefusal, Problem, invalid
 from torv_sdk.records import Record, bucket, bucket_digest, digest
 from torv_sdk.settings import Settings
@@ -18,12 +19,15 @@ __all__ = [
     "Answer",
     "Call",
     "Event",
+    "GoTo",
     "KernelClient",
     "KernelRefusal",
     "Module",
+    "Page",
     "Problem",
     "Record",
     "Settings",
+    "Shown",
     "Store",
     "bucket",
     "bucket_digest",

@@ -16,12 +16,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from torv_sdk import calls
+from torv_sdk import calls, pages
 from torv_sdk.calls import Answer, Call
 from torv_sdk.client import KernelClient
 from torv_sdk.events import Events, SeenEvents
 from torv_sdk.events import Handler as EventHandler
 from torv_sdk.lines import log_lines
+from torv_sdk.pages import PageHandler
 from torv_sdk.places import Place, Places
 from torv_sdk.problems import Problem, invalid
 from torv_sdk.records import Records, follow, parse_buckets
@@ -60,6 +61,7 @@ class Module:
         self._places = Places({each: contract["operations"] for each, contract in contracts.items()})
         self._types = {entry["type"] for contract in contracts.values() for entry in contract["records"]}
         self._handlers: dict[tuple[int, str], Handler] = {}
+        self._pages: dict[tuple[str, str], PageHandler] = {}
         self._caught_up = asyncio.Event()
         self._events, self._pulls_events = Events(), pulls_events
 
@@ -87,6 +89,15 @@ class Module:
 
         def declare(handler: EventHandler) -> EventHandler:
             self._events.handlers[event_type] = handler
+            return handler
+
+        return declare
+
+    def page(self, path: str, *, takes_form: bool = False) -> Callable[[PageHandler], PageHandler]:
+        """Declare the handler of a page that people see, or of the forms that are sent to it; see `pages`."""
+
+        def declare(handler: PageHandler) -> PageHandler:
+            self._pages["POST" if takes_form else "GET", path] = handler
             return handler
 
         return declare
@@ -133,6 +144,9 @@ class Module:
             routes.append(Route(path, _guarded(name, "call", tokens, self._responder(kernel)), methods=[method]))
         if self._events.handlers and not self._pulls_events:
             routes.append(Route("/torv/events", self._receiver(kernel), methods=["POST"]))
+        for (method, path), handler in self._pages.items():
+            show = _guarded(f"page {path}", "page", tokens, self._visitor(kernel, handler))
+            routes.append(Route(pages.AT + path, show, methods=[method]))
         app = Starlette(routes=routes, exception_handlers={HTTPException: _not_here})
         app.router.redirect_slashes = False
         return app
@@ -176,6 +190,21 @@ class Module:
             return calls.json_response(answer.body, answer.status)
 
         return respond
+
+    def _visitor(self, kernel: KernelClient, handler: PageHandler) -> Responder:
+        async def visit(request: Request, caller: Caller) -> Response:
+            key, trace = calls.header(request, "idempotency-key"), calls.header(request, "torv-call")
+            records = Records(
+                kernel, self._capability, self._store, key=key, trace={"Torv-Call": trace} if trace else {}
+            )
+            try:
+                if not self._caught_up.is_set():
+                    raise Problem(503, "catching_up", "The module is still reading the feed.", retry_after=1)
+                return pages.page_response(await handler(await pages.visited(request, caller, records, kernel)))
+            except Problem as problem:
+                return pages.problem_page(problem)
+
+        return visit
 
     def _meant(self, request: Request, caller: Caller) -> tuple[int, Place]:
         """The operation that a call means in the major version it names. Raises Problem (404)."""

@@ -43,7 +43,7 @@ class Caller:
     """On whose behalf the gateway calls us."""
 
     subject: str  #: `user:<id>` or `release:<id>`
-    operation: str  #: `call` or `export`
+    operation: str  #: `call`, `export` or `page`
     expires: float
     token: str = field(repr=False)  #: as the gateway sent it; to be shown to nobody but Torv
     major: int | None = None  #: of the contract, for a call; None where Torv did not say
@@ -62,7 +62,7 @@ class CallerTokens:
             exp={"essential": True},
             iat={"essential": True},
             cap={"essential": True, "value": capability},
-            op={"essential": True, "values": ["call", "export"]},
+            op={"essential": True, "values": ["call", "export", "page"]},
         )
         self._keys: Mapping[str, ECKey] = {}
         self._fetched = -float(REFETCH_PAUSE)

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence, Set
+from html import escape
 from typing import Any
 from uuid import UUID
 
-from torv_sdk import Answer, Call, Module, Record, Settings, bucket, instant, invalid
+from torv_sdk import Answer, Call, Module, Page, Record, Settings, Shown, bucket, instant, invalid
 
 
 class Memory:
@@ -93,6 +94,19 @@ def build(settings: Settings) -> Module:
         person_id = call.uuid("person_id", call.query.get("person_id"))
         limit = call.number("limit", default=50, most=200)
         return Answer({"notes": [as_note(note) for note in memory.notes(person_id, limit)]})
+
+    @module.page("/citizen")
+    async def read_notes(page: Page) -> Shown:
+        """The notes about a citizen, to be read; Kviknote's own program is where they are written."""
+        person_id = Call.uuid("person_id", page.query.get("person_id"))
+        rows = "".join(
+            f"<tr><td>{escape(written_at(note)[:10])}</td><td>{escape(note.body['text'])}</td></tr>"
+            for note in memory.notes(person_id, 50)
+        )
+        table = f"<table><thead><tr><th>Dag</th><th>Notat</th></tr></thead><tbody>{rows}</tbody></table>"
+        head = '<!DOCTYPE html><html lang="da"><head><meta charset="utf-8"><title>Notater - Kviknote</title></head>'
+        back = f'<p><a href="/persons/{person_id}">Tilbage til borgeren</a></p>'
+        return Shown(f"{head}<body><main><h1>Notater</h1>{back}{table}</main></body></html>")
 
     return module
 

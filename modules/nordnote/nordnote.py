@@ -1,6 +1,7 @@
 """Nordnote: notes about people, by Nordlys Omsorg ApS. Its store is a SQLite file."""
 
 import asyncio
+import html
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence, Set
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from torv_sdk import Answer, Call, Module, Record, Settings, bucket, instant, invalid
+from torv_sdk import Answer, Call, GoTo, Module, Page, Record, Settings, Shown, bucket, instant, invalid
 
 SCHEMA = """
 pragma journal_mode = wal; pragma synchronous = normal;
@@ -113,7 +114,47 @@ def build(settings: Settings) -> Module:
         limit = call.number("limit", default=50, most=200)
         return Answer({"notes": [show(record) for record in store.notes(person_id, limit)]})
 
+    declare_pages(module, store)
     return module
+
+
+STYLE = """body{font:16px/1.5 sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}li{margin:0 0 1rem}
+time{display:block;color:#595959}textarea{display:block;width:100%;font:inherit}button{font:inherit;margin-top:.5rem}"""
+PAGE = """<!DOCTYPE html><html lang="da"><head><meta charset="utf-8"><title>Notater - Nordnote</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="{style}"></head>
+<body><main><h1>Notater</h1><p><a href="/persons/{person}">Tilbage til borgeren</a></p>
+<form method="post" action="{action}">{field}<input type="hidden" name="person_id" value="{person}">
+<label for="text">Nyt notat</label><textarea id="text" name="text" rows="4" maxlength="4000" required></textarea>
+<button type="submit">Gem notat</button></form>{notes}</main></body></html>"""
+
+
+def declare_pages(module: Module, store: NoteStore) -> None:
+    """What caseworkers see: the notes about a citizen, and a form for a new one."""
+
+    @module.page("/citizen")
+    async def show_notes(page: Page) -> Shown:
+        person_id = Call.uuid("person_id", page.query.get("person_id"))
+        lines = "".join(
+            f"<li><time>{html.escape(written_at(each)[:10])}</time>{html.escape(each.body['text'])}</li>"
+            for each in store.notes(person_id, 50)
+        )
+        notes = f"<ul>{lines}</ul>" if lines else "<p>Der er ingen notater endnu.</p>"
+        body = PAGE.format(
+            style=page.link("/style.css"), action=page.link("/citizen"), field=page.field, person=person_id, notes=notes
+        )
+        return Shown(body)
+
+    @module.page("/citizen", takes_form=True)
+    async def take_note(page: Page) -> GoTo:
+        person_id, text = Call.uuid("person_id", page.form.get("person_id")), page.form.get("text", "").strip()
+        if not 1 <= len(text) <= 4000:
+            raise invalid("Notatet skal have 1 til 4000 tegn.")
+        await page.records.write("note", person_id=person_id, body={"text": text})
+        return GoTo("/citizen", {"person_id": str(person_id)})
+
+    @module.page("/style.css")
+    async def show_style(_: Page) -> Shown:
+        return Shown(STYLE, media_type="text/css")
 
 
 def main() -> None:

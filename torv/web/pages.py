@@ -10,6 +10,7 @@ from torv.base.access import Demand
 from torv.base.errors import NotIdentified, TokenExpired, TooManyFailures, TorvError, WrongPassword
 from torv.base.http import Answer, Call, Routes, refuse_cross_site, session_cookie
 from torv.base.pages import LARGEST_SIZE
+from torv.ecosystem.gateway import PageMoved
 from torv.ecosystem.modules import list_bindings
 from torv.ecosystem.moves import MoveState, MoveView, last_move
 from torv.kernel.identity import UserLocked, open_session, sign_out
@@ -82,9 +83,25 @@ async def serve_file(call: Call, edition: str, path: str) -> Answer:
 
 
 def page_for(error: TorvError, request: Request) -> Response | None:
-    """What a person at a browser gets instead of a problem document: the way to the login page; None for all else."""
-    wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    """What a person at a browser gets instead of a problem document; None for everybody else.
+
+    The way to the login page; and where a module's page was asked for, a page that says what is wrong.
+    """
+    is_of_module = request.url.path.startswith("/m/")
+    wants_page = (request.method == "GET" or is_of_module) and "text/html" in request.headers.get("accept", "")
     is_for_programs = request.url.path.startswith(("/api/", "/c/"))
     if isinstance(error, NotIdentified | TokenExpired) and wants_page and not is_for_programs:
         return RedirectResponse("/login", 303, headers={**HEADERS, "cache-control": "no-store"})
-    return None
+    return _page_of_problem(error, request) if is_of_module and wants_page else None
+
+
+def _page_of_problem(error: TorvError, request: Request) -> Response:
+    """Why a module's page is not shown. A page of a supplier that has gone gets a banner and the way to the new one."""
+    shown = render(
+        request, "module_problem.html", status=error.status, problem=error.message(language_of(request)),
+        fault=error.facts.get("fault_title", ""), is_moved=isinstance(error, PageMoved),
+        again=f"/m/{request.path_params['capability']}/",
+    )  # fmt: skip
+    return Response(
+        shown.body, shown.status, {**shown.headers, "cache-control": "no-store"}, media_type=shown.media_type
+    )

@@ -10,6 +10,7 @@ from torv.base.errors import CprInvalid, Denied, InvalidInput, NotFound, TorvErr
 from torv.base.http import Answer, Call, Routes
 from torv.base.trail import note
 from torv.ecosystem.audit import Look, list_looks
+from torv.ecosystem.gateway import capabilities_about_persons
 from torv.ecosystem.modules import titles_of_capabilities
 from torv.kernel.persons import (
     Person,
@@ -132,11 +133,13 @@ async def _citizen_page(call: Call, person_id: UUID, *, shows_cpr: bool, looks: 
     is_alive = person.birth_date is not None and person.status != "dead"
     age = age_on(person.birth_date, clock.today()) if is_alive and person.birth_date else None
     timeline = await _timeline(call, person.id)
-    titles = await titles_of_capabilities(call.tx) if timeline else {}
+    launches = capabilities_about_persons(call.request, call.access.caller)
+    titles = await titles_of_capabilities(call.tx) if timeline or launches else {}
     return render(
         call.request, "person.html", reader=call.access.caller.name, person=person, relations=relations, age=age,
         shows_cpr=shows_cpr, may_see_looks=_may_see_looks(call), looks=None if looks is None else looks[:SHOWN],
         more=looks is not None and len(looks) > SHOWN, timeline=None if timeline is None else timeline[:SHOWN],
         more_timeline=timeline is not None and len(timeline) > SHOWN,
+        launches=launches,
         titles={name: title[language_of(call.request)] for name, title in titles.items()},
     )  # fmt: skip

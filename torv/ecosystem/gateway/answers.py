@@ -32,7 +32,7 @@ def too_large() -> ModuleAnswerInvalid:
 def read(head: Head, body: bytes, outgoing: Outgoing | None) -> ModuleAnswer:
     """The answer as it may go on. Raises ModuleAnswerInvalid."""
     page = outgoing.page if outgoing is not None else None
-    if page is not None and head.status < 400:
+    if page is not None and (head.status < 400 or _stated_type(head) == "text/html"):
         return _page(head, body, page)
     if 300 <= head.status < 400:  # a module answers; it does not send us elsewhere
         raise _invalid("it points elsewhere", "det viser et andet sted hen")
@@ -87,9 +87,9 @@ def _page(head: Head, body: bytes, page: PageVisit) -> ModuleAnswer:
             cookies=cookies,
         )  # fmt: skip
     content_type = PAGE_TYPES.get(_stated_type(head))
-    if head.status != 200 or content_type is None:
+    if not (head.status == 200 or head.status >= 400) or content_type is None:
         raise _invalid("no page is made of that", "det kan ikke indgå i en side")
-    return ModuleAnswer(status=200, content_type=content_type, body=body, cookies=cookies)
+    return ModuleAnswer(status=head.status, content_type=content_type, body=body, cookies=cookies)
 
 
 def _location(head: Head, page: PageVisit) -> str:

@@ -19,7 +19,7 @@ from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
 from torv.ecosystem.gateway.rules import MOST_HOPS, hops_of, own_key
 from torv.ecosystem.modules import Operation
 
-LARGE = ("/c/",)  #: where bodies may be larger than elsewhere
+LARGE = ("/c/", "/m/")  #: where bodies may be larger than elsewhere
 PATH = "/c/{capability}/v{major:int}/{path:path}"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+( *; *[a-z-]+=[a-z0-9._\"-]+)*", re.IGNORECASE)

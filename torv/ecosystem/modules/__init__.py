@@ -13,7 +13,7 @@ from torv.ecosystem.modules.contract_keeping import (
     list_contracts,
     titles_of_capabilities,
 )
-from torv.ecosystem.modules.contracts import Contract, KeptContract, Operation
+from torv.ecosystem.modules.contracts import Contract, KeptContract, Launch, Operation
 from torv.ecosystem.modules.directory import Directory, Route, load_directory
 from torv.ecosystem.modules.errors import (
     CertificationRefused,
@@ -67,6 +67,7 @@ __all__ = [
     "FoundComponent",
     "FoundLocation",
     "KeptContract",
+    "Launch",
     "MajorNotProvided",
     "Module",
     "NewCertification",

@@ -28,6 +28,7 @@ def breaks(old: dict[str, Any], new: dict[str, Any]) -> list[Fault]:
         *_breaks_of_operations(old, new),
         *_breaks_of_types(old, new, "records"),
         *_breaks_of_types(old, new, "events"),
+        *_breaks_of_launch(old, new),
     ]
 
 
@@ -56,6 +57,14 @@ def _breaks_of_operations(old: dict[str, Any], new: dict[str, Any]) -> Iterator[
             yield _fault(f"{place}/safe", ("is safe no more", "er ikke længere uden virkning"))
         if before.get("streams", False) and not after.get("streams", False):
             yield _fault(f"{place}/streams", _TIGHTER)
+
+
+def _breaks_of_launch(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Fault]:
+    before, after = old.get("launch"), new.get("launch")
+    if before and not after:
+        yield _fault("/launch", _GONE)
+    elif before and after:
+        yield from (_fault(f"/launch/{word}", _CHANGED) for word in before if before[word] != after.get(word))
 
 
 def _breaks_of_types(old: dict[str, Any], new: dict[str, Any], part: str) -> Iterator[Fault]:

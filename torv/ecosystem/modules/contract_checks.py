@@ -36,6 +36,7 @@ def faults_of(content: dict[str, Any]) -> list[Fault]:
         *_paths(content["operations"]),
         *_projections(content["records"]),
         *_codes(content.get("events", ())),
+        *_launch(content),
     ]
 
 
@@ -126,6 +127,16 @@ def _free_texts(schema: Any, place: str) -> Iterator[str]:
     elif isinstance(schema, list):
         for number, each in enumerate(schema):
             yield from _free_texts(each, f"{place}/{number}")
+
+
+def _launch(content: dict[str, Any]) -> Iterator[Fault]:
+    is_safe = {each["id"]: each["safe"] for each in content["operations"]}
+    launch = content.get("launch", {})
+    if launch and is_safe.get(launch["reads"]) is not True:
+        yield _fault(MAIN, "/launch/reads", "names no safe operation", "nævner ingen handling uden virkning")
+    if "writes" in launch and is_safe.get(launch["writes"]) is not False:
+        reason = "names no operation that changes something", "nævner ingen handling, der ændrer noget"
+        yield _fault(MAIN, "/launch/writes", *reason)
 
 
 def _is_text(schema: Any, pointer: str) -> bool:

@@ -28,6 +28,16 @@ class Operation:
         return method == self.method and _pattern(self.path).fullmatch(path) is not None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Launch:
+    """Pages that people open: where they begin, and which operations' permits their readers need."""
+
+    path: str  #: of the first page
+    reads: str  #: the safe operation whose permit is needed for looking
+    writes: str | None = None  #: the operation whose permit is needed for sending a form; None: there are no forms
+    about: str | None = None  #: `person`: it is opened for somebody, whose id it gets as `person_id`
+
+
 @cache
 def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\{[a-z_]+\\}", "[^/]+", re.escape(template)))

@@ -1,14 +1,14 @@
 """The directory: who is registered and who provides what, as one process knows it in the present generation."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from torv.base.access import Caller, CallerKind
 from torv.base.db import Tx
 from torv.base.sql import load
-from torv.ecosystem.modules.contracts import Operation
+from torv.ecosystem.modules.contracts import Launch, Operation
 from torv.ecosystem.modules.models import Release
 
 sql = load(__file__)
@@ -29,6 +29,20 @@ class Directory:
     releases: Mapping[UUID, Release]
     routes: Mapping[str, Route]  #: by capability
     operations: Mapping[tuple[str, int], tuple[Operation, ...]]  #: by capability and major version
+
+    launches: Mapping[tuple[str, int], Launch] = field(default_factory=dict)  #: the same, where there are pages
+
+    def launch(self, capability: str) -> tuple[int, Launch] | None:
+        """The pages of a capability in the highest major version that its release provides; None: it has none."""
+        route = self.routes.get(capability)
+        provided = sorted(route.release.provides(capability), reverse=True) if route is not None else []
+        return next(
+            ((each, self.launches[capability, each]) for each in provided if (capability, each) in self.launches), None
+        )
+
+    def named(self, capability: str, major: int, operation: str) -> Operation:
+        """An operation by its name. Raises LookupError."""
+        return next(each for each in self.operations[capability, major] if each.id == operation)
 
     def caller(self, release_id: UUID) -> Caller | None:
         """The release as a caller; None if it is not registered."""
@@ -64,6 +78,7 @@ class _Kept:
     capability: str
     major: int
     operations: list[dict[str, Any]]
+    launch: dict[str, Any] | None
 
 
 async def load_directory(tx: Tx) -> Directory:
@@ -83,4 +98,5 @@ async def load_directory(tx: Tx) -> Directory:
         operations={
             (each.capability, each.major): tuple(Operation(**plain) for plain in each.operations) for each in kept
         },
+        launches={(each.capability, each.major): Launch(**each.launch) for each in kept if each.launch},
     )  # fmt: skip

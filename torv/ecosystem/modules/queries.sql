@@ -209,8 +209,8 @@ select capability, major, version, content -> 'title' ->> 'da' as title, hash, a
 where (capability collate "C", major) > (:after_capability::text, :after_major::int) order by capability collate "C", major limit :size;
 
 -- name: all_contracts
--- The operations of every contract.
-select capability, major, content -> 'operations' as operations from modules.contracts;
+-- The operations of every contract, and where its pages begin.
+select capability, major, content -> 'operations' as operations, content -> 'launch' as launch from modules.contracts;
 
 -- name: all_events
 -- The events that every contract declares; one without a category has that of the contract's first operation.

@@ -137,7 +137,7 @@ def _user_of_call(token: str, release: Release, *, issuer: str, keys: Keys) -> t
         raise _not_exchanged("it has expired", "det er udløbet") from None
     except NotIdentified:
         raise _not_exchanged("Torv did not give it to this program", "Torv har ikke givet programmet det") from None
-    if claims.get("op") != "call" or "act" in claims:
+    if claims.get("op") not in ("call", "page") or "act" in claims:
         raise _not_exchanged("it is not that of a call", "det hører ikke til et kald")
     try:
         return _named("user", claims["sub"]), claims["exp"]
