@@ -12,7 +12,7 @@ from torv.base.settings import Settings
 from torv.base.signing import load_keys
 from torv.base.trail import check_clock
 from torv.ecosystem.audit import sign_heads
-from torv.ecosystem.events import Poster, Sender
+from torv.ecosystem.events import Poster, Sender, forget_old_events
 from torv.ecosystem.gateway import ModuleClient, forget_old_calls
 from torv.ecosystem.modules import forget_old_assertions
 from torv.ecosystem.moves import Driver
@@ -68,6 +68,7 @@ async def _tidy(database: Database) -> None:
         async with database.transaction() as tx:
             await forget_old_calls(tx)
             await forget_old_assertions(tx)
+            await forget_old_events(tx)
             await idempotency.forget_old_answers(tx)
             await forget_unknown_records(tx)
             await tx.run(db.sql.remove_dead_leases)

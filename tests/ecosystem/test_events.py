@@ -16,6 +16,7 @@ from tests.served import Api
 from torv.base.db import Database
 from torv.base.ids import new_id
 from torv.base.signing import Keys
+from torv.ecosystem.events import forget_old_events
 
 pytestmark = pytest.mark.anyio
 TAKE = "/api/v1/events?capability=notes"
@@ -236,3 +237,26 @@ async def test_every_kernel_event_follows_its_schema(market: Api, outsider: asyn
         schema = messages[row["type"]]["payload"]["properties"]["data"]
         jsonschema_rs.Draft202012Validator(schema, validate_formats=True).validate(json.loads(row["data"]))
         assert UUID(row["subject"])
+
+
+async def test_old_events_are_forgotten_when_everybody_was_told_and_numbers_go_on(
+    market: Api, database: Database, outsider: asyncpg.Connection
+) -> None:
+    await subscribe(market, mode="pull")
+    subject = new_id()
+    for number in range(1, 4):
+        await tell(market, number, subject=subject)
+    events = await told(market, 3)
+    await outsider.execute("update events.events set at = at - interval '91 days'")
+    query = "select array_agg(sequence order by sequence) from events.events where capability = 'notes'"
+    for acknowledged, left in ((0, [1, 2, 3]), (events[0]["position"], [2, 3]), (events[2]["position"], [3])):
+        given = {"capability": "notes", "position": acknowledged}
+        assert (await market.post("/api/v1/events/acknowledgements", given, by="nordnote")).status == 200
+        async with database.transaction() as tx:
+            await forget_old_events(tx)
+        assert await outsider.fetchval(query) == left
+    await tell(market, 4, subject=subject)
+    async with asyncio.timeout(30):
+        while not (page := (await take(market, wait=1)).json)["events"]:
+            pass
+    assert page["events"][0]["sequence"] == "4"

@@ -1,7 +1,7 @@
 """Events: what happened, told to those whose agreement allows it at that instant."""
 
 from torv.ecosystem.events.api import routes
-from torv.ecosystem.events.delivering import hand_over_events
+from torv.ecosystem.events.delivering import forget_old_events, hand_over_events
 from torv.ecosystem.events.errors import EventInvalid, EventTypeUnknown, NotReceiver
 from torv.ecosystem.events.models import (
     DeadLetter,
@@ -34,6 +34,7 @@ __all__ = [
     "Revival",
     "Sender",
     "SubscriptionView",
+    "forget_old_events",
     "hand_over_events",
     "list_dead_letters",
     "list_subscriptions",

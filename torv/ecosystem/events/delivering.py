@@ -15,6 +15,7 @@ from torv.ecosystem.events.service import keep_permitted, last_position, persons
 
 sql = load(__file__)
 
+FORGOTTEN = 10_000  #: events at a time
 BREAKS_AFTER = 5  #: refusals in a row, each of another event: then it is the receiver that is ill, not the events
 
 
@@ -123,6 +124,11 @@ async def _park(
         sql.park, id=new_id(), subscription_id=found.id, position=event.position, subject=event.subject,
         attempts=attempts, next_at=next_at, status=status, dead_at=dead_at,
     )  # fmt: skip
+
+
+async def forget_old_events(tx: Tx) -> int:
+    """Forget events older than 90 days that every subscription has passed; gives how many."""
+    return await tx.run(sql.forget_events, before=clock.now() - rules.KEPT, size=FORGOTTEN)
 
 
 async def hand_over_events(tx: Tx, capability: str, to_release: UUID) -> None:

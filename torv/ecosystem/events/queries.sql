@@ -232,6 +232,15 @@ select (select count(*) from (select from events.events e where e.position > s.c
        (select count(*) from events.parked p where p.subscription_id = s.id and p.dead_at is not null) as dead
 from events.subscriptions s where s.id = :id;
 
+-- name: forget_events
+-- Forgets old events that every subscription has passed and nobody keeps laid aside; the last about each subject stays, for its number.
+delete from events.events where seq in (
+    select e.seq from events.events e
+    where e.at < :before and e.position <= coalesce((select min(cursor) from events.subscriptions), e.position)
+      and exists (select from events.events later where later.subject = e.subject and later.sequence > e.sequence)
+      and not exists (select from events.parked p where p.position = e.position)
+    order by e.at limit :size);
+
 -- name: capabilities_of_partner
 -- The capabilities that a partner's releases provide now.
 select b.capability from modules.v_bindings b join modules.v_releases r on r.id = b.release_id

@@ -27,6 +27,9 @@ LONGEST_TEXT = 100  #: characters of an id or a code
 HIGHEST = 3  #: sensitivity of an event that does not say
 BEHIND = 300  #: seconds after which waiting is an alarm
 OVERLAP = timedelta(hours=24)  #: for which the secret before a rotation stays good
+KEPT = timedelta(
+    days=90
+)  #: for which events can be replayed: longer than any outage, shorter than a register of people
 MOST_TYPES = 100
 #: what a CPR number looks like: a date (replacement numbers: day+60) and four digits, alone among digits
 _CPR = re.compile(

@@ -117,6 +117,9 @@ class Sender:
         except TorvError as error:
             log.warning("events_not_sent", subscription=str(subscription_id), code=error.code)
             await asyncio.sleep(0.25)
+        except Exception:  # one subscription's trouble is not the others'
+            log.exception("events_not_sent", subscription=str(subscription_id))
+            await asyncio.sleep(LOOK_EVERY)
         finally:
             self._serving.discard(subscription_id)
 
