@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from torv_sdk import certifications, creation, manifests
+from torv_sdk import certifications, creation, manifests, mine
 from torv_sdk.canonical import parse
 from torv_sdk.client import access_token, enrol
 from torv_sdk.keys import ALGORITHMS, KINDS, fingerprint, make_key, read_key, sign_agreement, thumbprint
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     creation.add_to(commands)
     manifests.add_to(commands)
     certifications.add_to(commands)
+    mine.add_to(commands)
     token = commands.add_parser("token", help="fetch an access token as a release; prints it")
     token.add_argument("--url", required=True, help="Torv's address")
     token.add_argument("--key", type=Path, required=True, help="the release's key")

@@ -89,7 +89,7 @@ async def certify_release(call: Call, release_id: UUID, new: NewCertification) -
         return await certifying.certify_release(tx, release_id, new, request_id=call.request_id)
 
 
-@routes.reads("/api/v1/releases/{release_id}/certifications", "read_certifications", "contract")
+@routes.reads("/api/v1/releases/{release_id}/certifications", "read_certifications", "contract", own=True)
 async def list_certifications(
     call: Call, release_id: UUID, size: Size = DEFAULT_SIZE, cursor: Cursor = None
 ) -> Page[Certification]:

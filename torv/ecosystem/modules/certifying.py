@@ -12,7 +12,7 @@ from uuid import UUID
 from dateutil.relativedelta import relativedelta
 
 from torv.base import clock
-from torv.base.access import Access, CallerKind
+from torv.base.access import Access
 from torv.base.clock import DENMARK
 from torv.base.db import Tx
 from torv.base.errors import NotFound
@@ -63,9 +63,8 @@ async def certify_release(tx: Tx, release_id: UUID, new: NewCertification, *, re
 async def list_certifications(tx: Tx, access: Access, release_id: UUID, *, wanted: Wanted) -> list[Certification]:
     """What came of certifying a release, the newest first; to a program only what is its own partner's."""
     before, before_id = wanted.after or _END
-    own = access.caller.partner_id if access.caller.kind is CallerKind.RELEASE else None
     rows = await tx.all(
-        dict, sql.certifications_of_release, release_id=release_id, partner_id=own,
+        dict, sql.certifications_of_release, release_id=release_id, partner_id=access.party,
         before=datetime.fromisoformat(str(before)), before_id=before_id, size=wanted.fetch,
     )  # fmt: skip
     note(tx, access, "read", detail={"release": str(release_id), "certifications": len(rows[: wanted.size])})
