@@ -10,8 +10,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tests.cast import ANNA, KVIK, Cast
+from tests.cast import ANNA, KVIK, NORDLYS, PROVIDER, Cast, Part, content_of, enter_agreement
 from tests.ecosystem.following import (
+    EVENTS,
     Receiver,
     permit_events,
     place_at,
@@ -309,3 +310,49 @@ async def test_how_far_behind_a_subscription_is_stands_in_the_metrics(
 
 async def _metric_is(api: Api, name: str, value: float) -> bool:
     return await api.metric(name, capability="notes") == value
+
+
+async def test_an_event_that_fells_its_receiver_for_a_day_is_given_up_and_the_others_come(
+    api: Api, nordnote: Receiver, worker: None, outsider: asyncpg.Connection
+) -> None:
+    bad = new_id()
+    nordnote.answer = lambda events: 0 if any(each["subject"] == str(bad) for each in events) else 200
+    await tell(api, 1, subject=bad)
+    (other,) = await publish(api, 2)
+    await until(lambda: _is(outsider, "select failures > 1 from events.subscriptions", True), "it is not tried")
+    assert nordnote.taken == []
+    await outsider.execute(
+        "update events.subscriptions set failing_since = failing_since - interval '1 day', retry_at = now()"
+    )
+    await until(lambda: nordnote.about(other) == [1, 2], "the others do not come", 60)
+    (letter,) = (await api.get("/api/v1/dead-letters", by=ANNA)).json["items"]
+    assert (letter["subject"], letter["last_status"]) == (str(bad), None)
+
+
+async def test_what_a_grant_limits_a_day_is_sent_and_the_rest_waits(
+    api: Api, nordnote: Receiver, dsn: str, settings: Settings, database: Database, cast: Cast, keys: Keys,
+    agreement: UUID, outsider: asyncpg.Connection,
+) -> None:  # fmt: skip
+    limited = content_of(Part(cvr=NORDLYS.cvr, name=NORDLYS.name, module="nordnote", grants=(*PROVIDER, EVENTS)))
+    next(each for each in limited["grants"] if each["service"] == "events")["limits"] = {"persons_per_day": 3}
+    async with database.transaction() as tx:
+        await enter_agreement(tx, cast, limited, keys)
+    assert (await api.post(f"/api/v1/agreements/{agreement}/suspend", by=ANNA)).status == 200
+    both = (cast.alma.id, cast.bjorn.id)
+    await _tell_about(api, *both)
+    async with run_worker(settings, dsn):
+        await until(lambda: len(nordnote.taken) == 2, "nothing comes")
+        await _tell_about(api, *both)
+        await until(lambda: _stopped_by(outsider, "quota_exceeded"), "the limit does not hold", 60)
+    assert len(nordnote.taken) == 3
+    assert await outsider.fetchval("select count(*) from events.parked") == 0
+
+
+async def _tell_about(api: Api, *persons: UUID) -> None:
+    for each in persons:
+        reply = await tell(api, 1, person_id=str(each))
+        assert reply.status == 201, reply.body
+
+
+async def _stopped_by(outsider: asyncpg.Connection, check: str) -> bool:
+    return await _is(outsider, "select stopped_by from events.subscriptions", check)

@@ -142,6 +142,9 @@ class Sender:
         except (Denied, NotIdentified) as denial:
             return await self._stop(found, str(denial.facts.get("check", denial.code)), STOP_PAUSE)
         except QuotaExceeded as exceeded:
+            if len(batch.events) > 1:  # fewer may still be within the limit
+                self._room[found.id] = len(batch.events) // 2
+                return True
             return await self._stop(found, exceeded.code, timedelta(seconds=exceeded.retry_after or 1))
         async with self._database.transaction() as tx:
             delivering.note_batch(tx, access, found, batch)
