@@ -14,7 +14,7 @@ from torv.base.trail import check_clock
 from torv.ecosystem.audit import sign_heads
 from torv.ecosystem.events import Poster, Sender, forget_old_events
 from torv.ecosystem.gateway import ModuleClient, forget_old_calls
-from torv.ecosystem.modules import forget_old_assertions
+from torv.ecosystem.modules import HealthWatch, forget_old_assertions
 from torv.ecosystem.moves import Driver
 from torv.ecosystem.service_levels import gather_all, seal_months
 from torv.interfaces.cpr import forget_unknown_records
@@ -44,19 +44,21 @@ async def work(settings: Settings, dsn: str) -> None:
             driver = Driver(database, client, wiring.may_provide)
             sender = Sender(database, keys, poster, wiring.may_provide, listener, quota=wiring)
             group.create_task(background.forever(listener.run))
-            group.create_task(background.forever(lambda: _lead(database, driver, sender, keys.heads)))
+            watch = HealthWatch(database, client.health)
+            group.create_task(background.forever(lambda: _lead(database, driver, sender, watch, keys.heads)))
     finally:
         await poster.close()
         await client.close()
         await database.close()
 
 
-async def _lead(database: Database, driver: Driver, sender: Sender, heads: ECKey) -> None:
+async def _lead(database: Database, driver: Driver, sender: Sender, watch: HealthWatch, heads: ECKey) -> None:
     """Lead: whatever of this fails ends all of it, so that nobody sequences or moves without the leadership."""
     async with feed.lead(database) as line, asyncio.TaskGroup() as group:
         group.create_task(feed.sequence_all(line, STREAMS))
         group.create_task(background.forever(driver.run))
         group.create_task(background.forever(sender.run))
+        group.create_task(background.forever(watch.run))
         group.create_task(background.forever(lambda: sign_heads(database, heads)))
         group.create_task(background.forever(lambda: _tidy(database)))
         group.create_task(background.forever(lambda: _derive(database)))

@@ -21,6 +21,14 @@ clock_behind = Gauge("torv_clock_set_back_seconds", "How far the clock was set b
 feed_positions = Gauge("torv_feed_position", "Last position given, by stream.", ["stream"], multiprocess_mode="livemax")
 emergency_accesses = Counter("torv_emergency_accesses_total", "Accesses that only the emergency list permitted.")
 held_calls = Gauge("torv_held_calls", "Calls waiting at a fence.", multiprocess_mode="livesum")
+module_well = Gauge(
+    "torv_module_well", "1 where a release in use says that it is well, 0 otherwise.", ["module", "version"],
+    multiprocess_mode="livemostrecent",
+)  # fmt: skip
+module_lag = Gauge(
+    "torv_module_lag", "Positions of the feed that a release in use has not read.", ["module", "version"],
+    multiprocess_mode="livemostrecent",
+)  # fmt: skip
 open_breakers = Gauge(
     "torv_open_breakers", "Releases that processes leave alone, a process at a time.", multiprocess_mode="livesum"
 )  # fmt: skip

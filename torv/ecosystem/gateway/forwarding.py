@@ -96,6 +96,11 @@ class ModuleClient:
         headers = {"Authorization": self._bearer(release, "torv", capability, "export")}
         return await self._ask(release, "GET", f"/torv/export/{record_type}?{urlencode({'bucket': buckets})}", headers)
 
+    async def health(self, release: Release) -> tuple[int, bytes]:
+        """Status and body of what a module says of itself. Raises ModuleUnavailable or ModuleTimeout."""
+        answer = await self._ask(release, "GET", "/torv/health", {})
+        return answer.status, answer.body
+
     async def position(self, release: Release) -> int:
         """How far a module has read the feed. Raises ModuleUnavailable or ModuleTimeout."""
         answer = await self._ask(release, "GET", "/torv/health", {})

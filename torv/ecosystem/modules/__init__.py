@@ -25,6 +25,7 @@ from torv.ecosystem.modules.errors import (
     ReleaseRetired,
 )
 from torv.ecosystem.modules.event_types import EventType, event_types
+from torv.ecosystem.modules.health import HealthState, HealthWatch
 from torv.ecosystem.modules.inventory import find_components, find_locations
 from torv.ecosystem.modules.models import (
     LEVELS,
@@ -66,6 +67,8 @@ __all__ = [
     "EventType",
     "FoundComponent",
     "FoundLocation",
+    "HealthState",
+    "HealthWatch",
     "KeptContract",
     "Launch",
     "MajorNotProvided",

@@ -56,6 +56,28 @@ class NewContract:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Health:
+    """How a release was when it was last asked."""
+
+    state: str  #: a HealthState
+    since: datetime  #: it has been so
+    checked_at: datetime
+    lag: int | None  #: positions of the feed that it has not read; None where it did not say
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BesideRelease:
+    """A release that is tried out for a capability, or stands by after a move."""
+
+    role: str  #: shadow | standby
+    release_id: UUID
+    module_name: str
+    release_version: str
+    partner_name: str
+    health: Health | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Binding:
     """Which release provides a capability, since when."""
 
@@ -66,6 +88,8 @@ class Binding:
     partner_name: str
     epoch: int  #: raised by each move
     changed_at: datetime
+    health: Health | None = None  #: None: it has not been asked yet
+    beside: list[BesideRelease] = field(default_factory=list)  #: who else is at hand
 
 
 LEVELS = ("bronze", "silver", "gold")  #: how far a release can be certified, each with what those before it demand

@@ -143,16 +143,53 @@ select capability, release_id, epoch, shadow_release_id from modules.bindings;
 
 -- name: bindings_with_names
 -- Which release provides each capability beyond :after, with names for people.
-select b.capability, b.release_id, m.name as module_name, r.version as release_version, o.name as partner_name, b.epoch, b.changed_at
+select b.capability, b.release_id, m.name as module_name, r.version as release_version, o.name as partner_name, b.epoch, b.changed_at,
+    h.state, h.since, h.checked_at, h.lag
 from modules.bindings b join modules.releases r on r.id = b.release_id join modules.modules m on m.id = r.module_id
-join partners.v_organisations o on o.id = m.partner_id
+join partners.v_organisations o on o.id = m.partner_id left join modules.health h on h.release_id = b.release_id
 where b.capability collate "C" > :after::text order by b.capability collate "C" limit :size;
 
 -- name: binding_with_names
 -- Which release provides a capability, with names for people.
-select b.capability, b.release_id, m.name as module_name, r.version as release_version, o.name as partner_name, b.epoch, b.changed_at
+select b.capability, b.release_id, m.name as module_name, r.version as release_version, o.name as partner_name, b.epoch, b.changed_at,
+    h.state, h.since, h.checked_at, h.lag
 from modules.bindings b join modules.releases r on r.id = b.release_id join modules.modules m on m.id = r.module_id
-join partners.v_organisations o on o.id = m.partner_id where b.capability = :capability;
+join partners.v_organisations o on o.id = m.partner_id left join modules.health h on h.release_id = b.release_id
+where b.capability = :capability;
+
+-- name: releases_beside
+-- The releases that are tried out for a capability or stand by, with names for people.
+select b.capability, x.role, x.release_id, m.name as module_name, r.version as release_version, o.name as partner_name,
+    h.state, h.since, h.checked_at, h.lag
+from modules.bindings b cross join lateral (values ('shadow', b.shadow_release_id), ('standby', b.standby_release_id)) as x (role, release_id)
+join modules.releases r on r.id = x.release_id join modules.modules m on m.id = r.module_id
+join partners.v_organisations o on o.id = m.partner_id left join modules.health h on h.release_id = r.id
+where b.capability = any(:capabilities::text[]) order by b.capability, x.role;
+
+-- name: watched_releases
+-- The releases that provide something, are tried out or stand by.
+select r.id, r.module_id, o.survivor_id as partner_id, m.name as module_name, r.version, r.url, r.jwk, r.majors
+from modules.releases r join modules.modules m on m.id = r.module_id join partners.v_organisations o on o.id = m.partner_id
+where exists (select from modules.bindings b where r.id in (b.release_id, b.shadow_release_id, b.standby_release_id));
+
+-- name: feed_position
+-- How far the feed of records has come.
+select coalesce((select position from base.v_streams where name = 'records'), 0);
+
+-- name: known_health
+-- How the releases in use were.
+select release_id, state from modules.health;
+
+-- name: set_health
+-- How a release is now; it has been so since its state changed.
+insert into modules.health (release_id, state, since, checked_at, lag)
+values (:release_id, :state, clock_timestamp(), clock_timestamp(), :lag)
+on conflict (release_id) do update set state = excluded.state, checked_at = excluded.checked_at, lag = excluded.lag,
+    since = case when health.state = excluded.state then health.since else excluded.since end;
+
+-- name: forget_health
+-- Forgets how releases were that are in use no longer.
+delete from modules.health where release_id <> all(:release_ids::uuid[]);
 
 -- name: set_binding
 -- Binds a capability to a release.

@@ -1,5 +1,6 @@
 """The verbs of modules; the only writer of the schema `modules`."""
 
+from typing import Any
 from uuid import UUID
 
 from torv.base import db, lease, signing
@@ -12,7 +13,7 @@ from torv.base.sql import load
 from torv.base.trail import Entry, note
 from torv.ecosystem.modules.addresses import normal_address
 from torv.ecosystem.modules.catalogue import check_fits
-from torv.ecosystem.modules.models import Binding, Module, NewModule, NewRelease, Release
+from torv.ecosystem.modules.models import BesideRelease, Binding, Health, Module, NewModule, NewRelease, Release
 from torv.kernel.records import hand_over
 
 sql = load(__file__)
@@ -71,7 +72,7 @@ async def bind(tx: Tx, access: Access, *, capability: str, release_id: UUID) -> 
     await check_fits(tx, release_id, capability)
     await move_binding(tx, capability, release_id)
     note(tx, access, "write", detail={"capability": capability, "release": str(release_id)})
-    return await tx.one(Binding, sql.binding_with_names, capability=capability)
+    return _binding(await tx.one(dict, sql.binding_with_names, capability=capability), [])
 
 
 async def move_binding(tx: Tx, capability: str, release_id: UUID) -> int:
@@ -98,6 +99,24 @@ async def set_shadow(tx: Tx, capability: str, release_id: UUID | None) -> None:
 async def list_bindings(tx: Tx, access: Access, *, wanted: Wanted) -> list[Binding]:
     """Which release provides each capability, by the capability's name."""
     after = wanted.after[0] if wanted.after else ""
-    bindings = await tx.all(Binding, sql.bindings_with_names, after=after, size=wanted.fetch)
-    note(tx, access, "read", detail={"bindings": len(bindings)})
-    return bindings
+    rows = await tx.all(dict, sql.bindings_with_names, after=after, size=wanted.fetch)
+    beside = await tx.all(dict, sql.releases_beside, capabilities=[row["capability"] for row in rows])
+    note(tx, access, "read", detail={"bindings": len(rows)})
+    return [_binding(row, [each for each in beside if each["capability"] == row["capability"]]) for row in rows]
+
+
+def _binding(row: dict[str, Any], beside: list[dict[str, Any]]) -> Binding:
+    plain, health = _with_health(row)
+    others = []
+    for each in beside:
+        known, state = _with_health(each)
+        del known["capability"]
+        others.append(BesideRelease(**known, health=state))
+    return Binding(**plain, health=health, beside=others)
+
+
+def _with_health(row: dict[str, Any]) -> tuple[dict[str, Any], Health | None]:
+    """A row's own columns, and the release's health if it has been asked."""
+    names = ("state", "since", "checked_at", "lag")
+    health = None if row["state"] is None else Health(**{name: row[name] for name in names})
+    return {name: each for name, each in row.items() if name not in names}, health

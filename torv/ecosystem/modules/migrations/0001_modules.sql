@@ -77,6 +77,15 @@ create table modules.bindings (
     changed_at timestamptz not null default clock_timestamp()
 );
 
+-- How the releases in use were when they were last asked.
+create table modules.health (
+    release_id uuid primary key references modules.releases (id),
+    state text not null,
+    since timestamptz not null,
+    checked_at timestamptz not null,
+    lag bigint                          -- positions of the feed not read; null where it did not say
+);
+
 create table modules.assertions (
     release_id uuid not null references modules.releases (id),
     jti text not null,
