@@ -83,7 +83,8 @@ async def test_what_is_described_answers_and_asks_who_you_are(shared_api: Api, d
         "POST /oauth/token", "GET /.well-known/jwks.json", "POST /api/v1/identity/sessions",
         "GET /asyncapi.json",
         "POST /api/v1/releases/{release_id}/certifications",
-        "POST /api/v1/partners/enrolments", "POST /api/v1/registrations", "GET /.well-known/torv-audit-keys.json",
+        "POST /api/v1/partners/enrolments", "POST /api/v1/registrations", "GET /api/v1/contracts/{capability}/v{major}",
+        "GET /.well-known/torv-audit-keys.json",
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.architecture.tree import ROOT
-from tests.ecosystem.aids import CONTRACT, LOAN, files, write_folder
+from tests.ecosystem.aids import ADDRESSED, CONTRACT, LOAN, OPENAPI, files, write_folder
 from torv.app import make_application
 from torv.base.settings import Settings
 from torv.ecosystem.modules import ContractInvalid, read_contract, read_folder, shipped_contracts
@@ -196,3 +196,27 @@ def test_an_event_that_could_carry_free_text_is_refused() -> None:
             continue
         with pytest.raises(ContractInvalid, match="/events/0/schema/properties/why could be free text"):
             read_contract(found)
+
+
+# ---- the description of the operations -------------------------------------------------------------------------------
+def test_a_description_of_the_operations_comes_along() -> None:
+    contract = read_contract(files(ADDRESSED) | {"openapi.yaml": OPENAPI})
+    assert contract.openapi is not None
+    assert set(contract.openapi["paths"]) == {"/loans", "/loans/{loan_id}", "/persons/{person_id}/loans"}
+    assert contract.hash == read_contract(files(ADDRESSED)).hash
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("openapi: 2.0\npaths: {}\n", "openapi.yaml is not OpenAPI 3"),
+        ("just a word", "openapi.yaml is not OpenAPI 3"),
+        ("openapi: 3.1.0\npaths: {}\n", "openapi.yaml /paths/~1loans/post is missing"),
+        ("openapi: 3.1.0\npaths: &all {}\nagain: *all\n", "openapi.yaml line 3 is not plain YAML"),
+        ("openapi: 3.1.0\npaths: {/loans: {post: {x: .nan}, get: {}}}\n", "openapi.yaml is not OpenAPI 3"),
+    ],
+)
+def test_a_description_that_lacks_an_operation_is_refused(text: str, told: str) -> None:
+    with pytest.raises(ContractInvalid) as refused:
+        read_contract(files() | {"openapi.yaml": text})
+    assert told in refused.value.facts["reason"]

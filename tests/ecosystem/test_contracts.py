@@ -8,7 +8,7 @@ from asyncpg import Connection
 from typer.testing import CliRunner
 
 from tests.cast import ANNA, Cast
-from tests.ecosystem.aids import CONTRACT, LOAN, files, write_folder
+from tests.ecosystem.aids import ADDRESSED, CONTRACT, LOAN, OPENAPI, files, write_folder
 from tests.served import Api, Reply
 from torv.base.db import Database
 from torv.cli import commands
@@ -135,3 +135,28 @@ async def test_the_command_checks_adds_and_lists(dsn: str, tmp_path: Any, monkey
     assert (code, told.strip()) == (0, "Hjælpemidler gælder nu: aids v1, version 1.0.0.")
     code, told = await run("list")
     assert (code, told.splitlines()[0].split()[:3]) == (0, ["aids", "v1", "1.0.0"])
+
+
+# ---- reading one -----------------------------------------------------------------------------------------------------
+async def test_anybody_reads_a_contract_with_everything_in_it(api: Api) -> None:
+    await add(api, files(ADDRESSED))
+    place = "/api/v1/contracts/aids/v1"
+    first = await api.get(place)
+    expected = read_contract(files(ADDRESSED))
+    assert (first.status, first.json["hash"], first.json["content"]) == (200, expected.hash, expected.content)
+    assert first.json["openapi"] is None
+    assert (await api.get(place, If_None_Match=first.headers["ETag"])).status == 304
+    assert (await add(api, files(ADDRESSED) | {"openapi.yaml": OPENAPI})).status == 201
+    second = await api.get(place, If_None_Match=first.headers["ETag"])
+    assert (second.status, second.json["openapi"]["openapi"]) == (200, "3.1.0")
+    other = files(ADDRESSED) | {"openapi.yaml": OPENAPI.replace("Read a loan", "Lees een lening")}
+    assert (await add(api, other)).code == (409, "contract_version_wrong")
+    assert (await api.get("/api/v1/contracts/aids/v2")).code == (404, "not_found")
+    assert (await api.get("/api/v1/contracts/A!/v1")).code == (422, "invalid_input")
+
+
+async def test_the_shipped_contract_is_read_as_it_is_shipped(shared_api: Api) -> None:
+    read = (await shared_api.get("/api/v1/contracts/notes/v1")).json
+    [shipped] = [each for each in shipped_contracts() if each.capability == "notes"]
+    assert (read["hash"], read["openapi"]) == (shipped.hash, shipped.openapi)
+    assert read["content"]["records"][0]["schema"]["type"] == "object"

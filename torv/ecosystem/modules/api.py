@@ -1,12 +1,14 @@
 """Routes of modules: registration, bindings, and the tokens programs identify themselves with."""
 
 import asyncio
+import hashlib
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from fastapi import Query
+import rfc8785
+from fastapi import Path, Query
 
 from torv.base.errors import InvalidClient
 from torv.base.http import Answer, Call, Routes
@@ -195,6 +197,24 @@ async def list_contracts(call: Call, size: Size = DEFAULT_SIZE, cursor: Cursor =
     wanted = call.page(size, cursor)
     kept = await contract_keeping.list_contracts(call.tx, call.access, wanted=wanted)
     return call.paged(kept, wanted, lambda each: [each.capability, each.major])
+
+
+@routes.open("/api/v1/contracts/{capability}/v{major}")
+async def read_contract_in_force(
+    call: Call,
+    capability: Annotated[str, Path(pattern="^[a-z][a-z0-9_]{0,62}$")],
+    major: Annotated[int, Path(ge=1, le=999)],
+) -> Answer:
+    """A contract in force with everything in it; `openapi` has the operations in full."""
+    async with call.reading() as tx:
+        contract = await contract_keeping.contract_in_force(tx, capability, major)
+    about = {"hash": contract.hash, "version": contract.version}
+    told = {**about, "content": contract.content, "openapi": contract.openapi}
+    etag = f'"{hashlib.sha256(rfc8785.dumps(told)).hexdigest()}"'
+    headers = {"etag": etag, "cache-control": "no-cache"}
+    if call.request.headers.get("if-none-match") == etag:
+        return Answer(body=b"", status=304, headers=headers)
+    return Answer(body=told, headers=headers)
 
 
 @routes.writes("/api/v1/contracts", "add_contract", "contract", status_code=201)

@@ -1,11 +1,12 @@
 """Contracts as folders of files: read with suspicion, and refused by file, place and reason."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import rfc8785
 import torv_contracts
 import yaml
 
@@ -17,6 +18,7 @@ from torv.ecosystem.modules.contracts import Contract, parse_contract
 from torv.ecosystem.modules.errors import ContractInvalid, naming
 
 MAIN = "contract.yaml"
+OPENAPI = "openapi.yaml"
 LARGEST_FILE, MOST_FILES = 200_000, 201  #: characters; files that a contract is made of
 SHOWN = 20  #: faults that a refusal names
 
@@ -38,7 +40,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
 def read_folder(folder: Path) -> dict[str, str]:
     """The files of a contract's folder that a contract is made of. Raises ContractInvalid."""
     found: dict[str, str] = {}
-    for file in [folder / MAIN, *sorted(folder.rglob("*.json"))]:
+    described = [file for file in (folder / OPENAPI,) if file.is_file()]
+    for file in [folder / MAIN, *described, *sorted(folder.rglob("*.json"))]:
         name = file.relative_to(folder).as_posix()
         try:
             if file.stat().st_size > LARGEST_FILE:
@@ -67,10 +70,33 @@ def read_contract(files: Mapping[str, str]) -> Contract:
     _refuse_any(_faults_by_schema(content))
     _refuse_any(_with_schemas(content, files))
     _refuse_any(faults_of(content))
-    return parse_contract(content)
+    openapi = _yaml(OPENAPI, files[OPENAPI]) if OPENAPI in files else None
+    _refuse_any([] if openapi is None else list(_faults_of_openapi(openapi, content["operations"])))
+    return parse_contract(content, openapi)
+
+
+def _faults_of_openapi(openapi: Any, operations: list[dict[str, Any]]) -> Iterator[Fault]:
+    """What the description of the operations lacks, or has that JSON cannot say."""
+    paths = openapi.get("paths") if isinstance(openapi, dict) else None
+    try:
+        rfc8785.dumps(openapi)
+    except (rfc8785.CanonicalizationError, RecursionError):
+        paths = None
+    if not isinstance(paths, dict) or not str(openapi.get("openapi", "")).startswith("3."):
+        yield Fault(file=OPENAPI, place="", reason="is not OpenAPI 3", reason_da="er ikke OpenAPI 3")
+        return
+    for each in operations:
+        described = paths.get(each["path"])
+        if not isinstance(described, dict) or each["method"].lower() not in described:
+            place = f"/paths/{each['path'].replace('~', '~0').replace('/', '~1')}/{each['method'].lower()}"
+            yield Fault(file=OPENAPI, place=place, reason="is missing", reason_da="mangler")
 
 
 def _main(text: str) -> Any:
+    return _yaml(MAIN, text)
+
+
+def _yaml(file: str, text: str) -> Any:
     try:
         return yaml.load(text, Loader=PlainLoader)  # noqa: S506 a safe loader, and stricter
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -80,7 +106,7 @@ def _main(text: str) -> Any:
             "is not plain YAML (no aliases, no name twice)",
             "er ikke enkel YAML (uden alias og dubletter)",
         )
-        raise _refusal(Fault(file=MAIN, place=place, reason=reason, reason_da=reason_da)) from None
+        raise _refusal(Fault(file=file, place=place, reason=reason, reason_da=reason_da)) from None
 
 
 def _faults_by_schema(content: Any) -> list[Fault]:

@@ -24,6 +24,7 @@ SHOWN = 50  #: breaks that a refusal names
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Kept:
     content: dict[str, Any]
+    openapi: dict[str, Any] | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +41,10 @@ async def add_contract(tx: Tx, access: Access, contract: Contract) -> KeptContra
     """
     known = await _in_force(tx, contract.capability)
     earlier = next((each for each in known if each.major == contract.major), None)
-    if earlier is None or earlier.hash != contract.hash:
+    is_same = earlier is not None and earlier.hash == contract.hash
+    if is_same and earlier is not None and earlier.openapi is None and contract.openapi is not None:
+        await _put_into_force(tx, contract)  # the same version, described in full by now
+    elif not is_same or (earlier is not None and contract.openapi not in (None, earlier.openapi)):
         _check_follows(contract, earlier, known)
         await _put_into_force(tx, contract)
     detail = {"capability": contract.capability, "version": contract.version, "hash": contract.hash}
@@ -70,7 +74,7 @@ async def list_contracts(tx: Tx, access: Access, *, wanted: Wanted) -> list[Kept
 async def contract_version(tx: Tx, capability: str, major: int, version: str) -> Contract | None:
     """A version of a contract that is or was in force; None if there was none. No personal data: no permit."""
     kept = await tx.maybe(_Kept, sql.contract_version, capability=capability, major=major, version=version)
-    return None if kept is None else parse_contract(kept.content)
+    return None if kept is None else parse_contract(kept.content, kept.openapi)
 
 
 async def titles_of_capabilities(tx: Tx) -> dict[str, dict[str, str]]:
@@ -78,9 +82,18 @@ async def titles_of_capabilities(tx: Tx) -> dict[str, dict[str, str]]:
     return {each.capability: each.title for each in await tx.all(_Titled, sql.titles)}
 
 
+async def contract_in_force(tx: Tx, capability: str, major: int) -> Contract:
+    """A contract with everything in it. No personal data, and therefore no permit. Raises NotFound."""
+    kept = await tx.one(_Kept, sql.contract_in_force, capability=capability, major=major)
+    return parse_contract(kept.content, kept.openapi)
+
+
 async def _in_force(tx: Tx, capability: str) -> list[Contract]:
     await tx.value(sql.lock_contracts, capability=capability)
-    return [parse_contract(each.content) for each in await tx.all(_Kept, sql.contents_of, capability=capability)]
+    return [
+        parse_contract(each.content, each.openapi)
+        for each in await tx.all(_Kept, sql.contents_of, capability=capability)
+    ]
 
 
 def _check_follows(contract: Contract, earlier: Contract | None, known: Sequence[Contract]) -> None:
@@ -112,7 +125,7 @@ def _breaks_between(other: Contract, contract: Contract) -> list[Fault]:
 async def _put_into_force(tx: Tx, contract: Contract) -> None:
     await tx.run(
         sql.upsert_contract, capability=contract.capability, major=contract.major, version=contract.version,
-        content=contract.content, hash=contract.hash,
+        content=contract.content, hash=contract.hash, openapi=contract.openapi,
     )  # fmt: skip
     for record_type in contract.records:
         await declare_type(tx, record_type)

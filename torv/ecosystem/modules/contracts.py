@@ -54,6 +54,7 @@ class Contract:
     records: tuple[RecordType, ...]
     content: dict[str, Any]  #: contract.yaml with the schemas in the place of their files' names
     hash: str  #: SHA-256 over the canonical JSON of the content, hex
+    openapi: dict[str, Any] | None = None  #: the operations in full; not in the hash; None: the files had none
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -78,14 +79,14 @@ def version_order(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
-def parse_contract(content: dict[str, Any]) -> Contract:
+def parse_contract(content: dict[str, Any], openapi: dict[str, Any] | None = None) -> Contract:
     """The contract of a content that was checked when it was read, or that the database kept."""
     capability = content["capability"]
     return Contract(
         capability=capability, major=content["major"], version=content["version"],
         operations=tuple(Operation(**each) for each in content["operations"]),
         records=tuple(_record_type(capability, each) for each in content["records"]),
-        content=content, hash=hashlib.sha256(rfc8785.dumps(content)).hexdigest(),
+        content=content, hash=hashlib.sha256(rfc8785.dumps(content)).hexdigest(), openapi=openapi,
     )  # fmt: skip
 
 

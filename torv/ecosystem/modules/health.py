@@ -73,7 +73,7 @@ class HealthWatch:
         self._measure(found)
 
     def _measure(self, found: list[_Found]) -> None:
-        """Show what was found. What is no longer in use has no number: a gauge of several processes cannot be removed."""
+        """Show what was found. What is out of use has no number: a gauge of several processes cannot be removed."""
         now = {(each.release.module_name, each.release.version): each for each in found}
         for gone in self._shown - now.keys():
             metrics.module_well.labels(*gone).set(math.nan)

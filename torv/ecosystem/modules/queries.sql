@@ -223,17 +223,23 @@ select pg_advisory_xact_lock(hashtextextended('contract ' || :capability::text, 
 
 -- name: contents_of
 -- What is in force of a capability: the content of each major version.
-select content from modules.contracts where capability = :capability order by major;
+select content, openapi from modules.contracts where capability = :capability order by major;
 
 -- name: upsert_contract
 -- Puts a version of a contract into force, and keeps it among those that have been.
 with current as (
-    insert into modules.contracts (capability, major, version, content, hash) values (:capability, :major, :version, :content, :hash)
+    insert into modules.contracts (capability, major, version, content, hash, openapi)
+    values (:capability, :major, :version, :content, :hash, :openapi)
     on conflict (capability, major) do update set version = excluded.version, content = excluded.content, hash = excluded.hash,
-        added_at = clock_timestamp()
-    returning capability, major, version, content, hash, added_at)
-insert into modules.contract_versions (capability, major, version, content, hash, added_at)
-select capability, major, version, content, hash, added_at from current;
+        openapi = excluded.openapi, added_at = clock_timestamp()
+    returning capability, major, version, content, hash, openapi, added_at)
+insert into modules.contract_versions (capability, major, version, content, hash, openapi, added_at)
+select capability, major, version, content, hash, openapi, added_at from current
+on conflict (capability, major, version) do update set openapi = excluded.openapi;
+
+-- name: contract_in_force
+-- A contract in force with everything in it.
+select content, openapi from modules.contracts where capability = :capability and major = :major;
 
 -- name: kept_contract
 -- A contract as a list shows it.
@@ -279,7 +285,7 @@ select exists (
 
 -- name: contract_version
 -- The content of a version of a contract, by its number.
-select content from modules.contract_versions where capability = :capability and major = :major and version = :version;
+select content, openapi from modules.contract_versions where capability = :capability and major = :major and version = :version;
 
 -- name: insert_certification
 -- Keeps a report, unless it is here already.

@@ -53,6 +53,7 @@ create table modules.contracts (
     version text not null,
     content jsonb not null,            -- contract.yaml with its schemas
     hash text not null,                -- SHA-256 over the canonical content, hex
+    openapi jsonb,                     -- the operations in full; null: the contract came without
     added_at timestamptz not null default clock_timestamp(),
     primary key (capability, major)
 );
@@ -64,6 +65,7 @@ create table modules.contract_versions (
     version text not null,
     content jsonb not null,
     hash text not null,
+    openapi jsonb,
     added_at timestamptz not null,
     primary key (capability, major, version)
 );
