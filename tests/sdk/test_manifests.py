@@ -1,6 +1,7 @@
 """What a supplier does with a manifest: find out what is wrong with it, and let files say what it is made of."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -100,3 +101,12 @@ def test_nothing_is_sent_without_address_and_key(write, capsys):
     options = ["--url", "http://127.0.0.1:9", "--key", "k.pem", "--signer", "48839355"]
     assert main(["register", str(write()), *options]) == 1
     assert "no address and no key" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["nordnote", "kviknote"])
+def test_the_suppliers_manifests_can_be_registered(name):
+    folder = Path(__file__).parents[2] / "modules" / name
+    manifest = read_manifest(folder / "manifest.yaml")
+    locked = {each["name"]: each["version"] for each in manifest["software"]["components"]}
+    assert f"aiohttp=={locked['aiohttp']} " in (folder / "requirements.lock").read_text("utf-8")
+    assert f'version = "{manifest["version"]}"' in (folder / "pyproject.toml").read_text("utf-8")
