@@ -14,6 +14,7 @@ from rich.console import Console
 from bench import audit as log
 from bench import decisions as deciding
 from bench import events as telling
+from bench import levels as measuring_levels
 from bench import persons as many
 from bench import pgbench, reporting
 from bench.explain import explain as explain_lists
@@ -113,6 +114,21 @@ def events(
     measured = asyncio.run(telling.bench_events(report=console.print))
     _keep(json_file, telling.document(measured, facts))
     _show(telling.report_of(measured, facts), page, "events")
+
+
+@app.command()
+def levels(
+    calls: Annotated[int, typer.Option(help="How many the month has.")] = 1_000_000,
+    json_file: Annotated[Path, typer.Option("--json", help="Where the numbers are kept.")] = Path(
+        ".torv/bench-levels.json"
+    ),
+    page: Page = None,
+) -> None:
+    """Measure what it costs to gather a month of calls from the log, and to reckon its statement."""
+    facts = reporting.machine()
+    measured = asyncio.run(measuring_levels.bench_levels(calls=calls, report=console.print))
+    _keep(json_file, measuring_levels.document(measured, facts))
+    _show(measuring_levels.report_of(measured, facts), page, "levels")
 
 
 @app.command()

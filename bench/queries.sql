@@ -114,3 +114,18 @@ insert into agreements.events (agreement_id, kind) values (:id, :kind);
 -- Some events about one subject, as a module that provides the capability tells them.
 insert into events.events (id, type, capability, subject, category, data)
 select gen_random_uuid(), :type, :capability, :subject, 'meters', jsonb_build_object('value', n) from generate_series(1, :count::int) as n;
+
+-- name: fill_calls
+-- Outcomes of calls, spread evenly over a time, each with a time of its own; one in 997 fails.
+insert into base.trail (id, at, kind, operation, subjects, result, call_id, detail)
+select gen_random_uuid(), :begins::timestamptz + make_interval(secs => n::float8 * :seconds::int / :of::int), 'outcome',
+    case when n % 6 = 0 then 'notes.write_note' else 'notes.list_notes' end, '{}',
+    case when n % 997 = 0 then 'module_timeout' else 'permitted' end, gen_random_uuid(),
+    jsonb_build_object('release', '01900000-0000-7000-8000-000000000009', 'agreement', :agreement::text, 'epoch', 1, 'hold_us', 0,
+        'module_us', 40000 + (n::bigint * 7919) % 400000, 'torv_us', 2000 + n % 500)
+    || case when n % 997 = 0 then '{}'::jsonb else '{"status": 200, "bytes": 512}'::jsonb end
+from generate_series(:first::int, :first::int + :count::int - 1) n;
+
+-- name: size_of_minutes
+-- What calls were gathered into.
+select count(*) as rows, pg_total_relation_size('service_levels.minutes') as bytes from service_levels.minutes;
