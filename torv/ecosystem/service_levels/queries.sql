@@ -79,9 +79,9 @@ select id, agreement_id, service, kind, begins, ends, announced_at, position fro
 select id, agreement_id, service, kind, begins, ends, announced_at, position from service_levels.notices
 where agreement_id = :agreement_id and id < :before order by id desc limit :size;
 
--- name: touched_at
--- How far the log had come when something last concerned some services in a month.
-select coalesce(max(position), 0) from service_levels.touched where service = any(:services::text[]) and month = :month;
+-- name: touched_months
+-- How far the log had come when something last concerned some services, month by month.
+select month, max(position) as position from service_levels.touched where service = any(:services::text[]) group by month;
 
 -- name: newest_statements
 -- The newest statement of each month of an agreement.

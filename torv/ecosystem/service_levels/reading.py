@@ -1,7 +1,7 @@
 """Reading what was gathered, and reckoning a statement from it day by day: a month of calls need not fit in memory."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from torv.base.db import Tx
 from torv.base.sql import load
@@ -32,6 +32,6 @@ async def reckon(tx: Tx, agreement: InForce, month: Month, until: datetime) -> P
     return await asyncio.to_thread(reckoning.statement)
 
 
-async def touched_at(tx: Tx, services: list[str], month: Month) -> int:
-    """How far the log had come when something last concerned some services in a month."""
-    return int(await tx.value(sql.touched_at, services=services, month=month.first))
+async def touched_months(tx: Tx, services: list[str]) -> dict[date, int]:
+    """How far the log had come when something last concerned some services, by the first day of the month."""
+    return {row["month"]: row["position"] for row in await tx.all(dict, sql.touched_months, services=services)}

@@ -10,7 +10,7 @@ from torv.base.sql import load
 from torv.base.trail import Entry
 from torv.ecosystem.agreements import InForce, agreements_with_promises, in_force
 from torv.ecosystem.service_levels.models import LevelStatement, Month
-from torv.ecosystem.service_levels.reading import reckon, touched_at
+from torv.ecosystem.service_levels.reading import reckon, touched_months
 from torv.ecosystem.service_levels.reckoning import Plain, hash_of, services_of
 
 sql = load(__file__)
@@ -29,10 +29,13 @@ async def _seal_agreement(database: Database, agreement_id: UUID) -> int:
     async with database.reading() as tx:
         agreement = await in_force(tx, agreement_id)
         newest = {each.month: each for each in await _newest(tx, agreement_id)}
+        touched = await touched_months(tx, services_of(agreement))
     made = 0
     for month in months_over(agreement, clock.now() - GRACE):
-        async with database.transaction() as tx:
-            made += await _seal(tx, agreement, month, newest.get(month.first))
+        before = newest.get(month.first)
+        if before is None or touched.get(month.first, 0) > before.gathered_to:
+            async with database.transaction() as tx:
+                made += await _seal(tx, agreement, month, before)
     return made
 
 
@@ -52,10 +55,8 @@ async def _newest(tx: Tx, agreement_id: UUID) -> list[LevelStatement]:
 
 
 async def _seal(tx: Tx, agreement: InForce, month: Month, before: LevelStatement | None) -> int:
-    """Seal a month, unless the statement there is holds; 1 if a statement was made."""
+    """Seal a month, unless the statement there is says the same; 1 if a statement was made."""
     gathered: int = await tx.value(sql.progress)
-    if before is not None and await touched_at(tx, services_of(agreement), month) <= before.gathered_to:
-        return 0
     content = await reckon(tx, agreement, month, month.ends)
     if before is not None and hash_of(content) == before.hash:
         await tx.run(sql.look_again, id=before.id, gathered_to=gathered)
