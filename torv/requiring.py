@@ -11,7 +11,7 @@ from uuid import UUID
 
 import typer
 
-from torv.acting import complain, in_database, say
+from torv.acting import complain, in_database
 from torv.base.access import Access, Caller, CallerKind
 from torv.base.db import Tx
 from torv.base.ids import new_id
@@ -52,7 +52,7 @@ def check(file: ProfileFile) -> None:
         return await examine(tx, _permit("examine"), text)
 
     found = in_database(look)
-    say(f"Kravprofilen kan bruges: {found.title}, kravsæt {found.hash}.",
+    _say(f"Kravprofilen kan bruges: {found.title}, kravsæt {found.hash}.",
         f"The profile can be used: {found.title}, requirement set {found.hash}.")  # fmt: skip
     _tell_of(found.positions)
 
@@ -79,11 +79,11 @@ def put_to_partners(
         complain(f"{profile}: handler ikke om {capability}" if _is_danish() else f"{profile}: not about {capability}")
         raise typer.Exit(1)
     names = ", ".join(done.sent_to) or "–"
-    say(f"Sendt til {names}: {done.requirement_set.title}, kravsæt {done.requirement_set.hash}.",
+    _say(f"Sendt til {names}: {done.requirement_set.title}, kravsæt {done.requirement_set.hash}.",
         f"Put to {names}: {done.requirement_set.title}, requirement set {done.requirement_set.hash}.")  # fmt: skip
     if done.requirement_set.from_day is not None:
         day = done.requirement_set.from_day
-        say(f"Kravene gælder fra {day}.", f"Demanded from {day} on.")
+        _say(f"Kravene gælder fra {day}.", f"Demanded from {day} on.")
     _tell_of(done.positions)
 
 
@@ -144,6 +144,10 @@ def _tell_of(positions: Sequence[ReleaseStanding]) -> None:
 
 def _day(day: date | None) -> str:
     return day.isoformat() if day else "-"
+
+
+def _say(danish: str, english: str) -> None:
+    typer.echo(danish if _is_danish() else english)
 
 
 def _is_danish() -> bool:

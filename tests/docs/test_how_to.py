@@ -16,7 +16,7 @@ from torv.demo.office import ANNA, BO, PASSWORDS
 pytestmark = pytest.mark.anyio
 PAGE = ROOT / "docs" / "how-to" / "agreements.md"
 MARK = "@@ block"  #: stands before what each block prints
-LONGEST = 120  #: seconds all commands may take
+LONGEST = 300  #: seconds all commands may take
 _BLOCK = re.compile(r"^```bash\n(?P<commands>.*?)^```$(?:\n```text\n(?P<shown>.*?)^```$)?", re.MULTILINE | re.DOTALL)
 
 
@@ -50,7 +50,8 @@ async def run(blocks: list[Block], scene: Scene, folder: Path) -> list[str]:
     """Run all in one shell that stops at the first failure; gives what each block printed."""
     script = "set -e -o pipefail\n" + "".join(f"echo '{MARK}'\n{block.commands}" for block in blocks)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TORV_")} | {
-        "T": scene.stage.settings.issuer, "TORV_STATE_DIR": str(scene.stage.settings.state_dir),
+        "T": scene.stage.settings.issuer, "DEMO": str(scene.stage.folder), "PYTHONPATH": str(ROOT),
+        "TORV_STATE_DIR": str(scene.stage.settings.state_dir),
         "ANNA_PASSWORD": PASSWORDS[ANNA], "BO_PASSWORD": PASSWORDS[BO],
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }  # fmt: skip

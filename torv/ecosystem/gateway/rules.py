@@ -2,7 +2,8 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -53,6 +54,11 @@ def hops_of(keys: Keys, header: str | None) -> int:
 def is_moved(answer: ModuleAnswer) -> bool:
     """Whether the module was told that it does not hold the capability: nothing was written."""
     return answer.status == 409 and b'"binding_moved"' in answer.body
+
+
+def general_paths(paths: Iterable[str]) -> list[str]:
+    """Paths with `*` for every place in a list, each once: what holds of many entries is told in one line."""
+    return list(dict.fromkeys(re.sub(r"/[0-9]+(?=/|$)", "/*", each) for each in paths))
 
 
 def differing_paths(ours: Any, theirs: Any, path: str = "") -> Iterator[str]:

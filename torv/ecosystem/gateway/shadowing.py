@@ -14,7 +14,7 @@ from torv.base.trail import entry_of
 from torv.ecosystem.gateway import service
 from torv.ecosystem.gateway.forwarding import ModuleClient
 from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
-from torv.ecosystem.gateway.rules import differing_paths
+from torv.ecosystem.gateway.rules import differing_paths, general_paths
 from torv.ecosystem.modules import Release, Route
 
 sql = load(__file__)
@@ -38,7 +38,7 @@ class Shadows:
             return
         if outgoing.demand.major not in route.shadow.provides(outgoing.capability):
             return
-        task = asyncio.create_task(self._compare(route.release, route.shadow, outgoing, answer))
+        task = asyncio.create_task(self._compare(route, route.shadow, outgoing, answer))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -49,18 +49,19 @@ class Shadows:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    async def _compare(self, in_service: Release, shadow: Release, outgoing: Outgoing, answer: ModuleAnswer) -> None:
+    async def _compare(self, route: Route, shadow: Release, outgoing: Outgoing, answer: ModuleAnswer) -> None:
         try:
             await self._engine.trail.write(
                 [entry_of(outgoing.access, "intent", call_id=outgoing.call_id, result="mirrored")]
             )
             for attempt in range(TRIES):
                 if attempt:
-                    if not await self._have_caught_up(outgoing.capability, in_service, shadow):
+                    if not await self._have_caught_up(outgoing.capability, route.release, shadow):
                         return
-                    answer = await self._client.forward(in_service, outgoing)
+                    answer = await self._client.forward(route.release, outgoing)
                 mirrored = await self._client.forward(shadow, outgoing)
-                paths = _differences(answer, mirrored)
+                found, operation = _differences(answer, mirrored), outgoing.operation.id
+                paths = [each for each in found if f"{operation} {each}" not in route.shadow_may_differ]
                 if not paths:
                     break
             async with self._engine.database.transaction() as tx:
@@ -88,7 +89,7 @@ def _differences(answer: ModuleAnswer, mirrored: ModuleAnswer) -> list[str]:
     ours, theirs = _content(answer), _content(mirrored)
     if ours is None or theirs is None:
         return [] if answer.body == mirrored.body else ["(body)"]
-    return list(differing_paths(ours, theirs))
+    return general_paths(differing_paths(ours, theirs))
 
 
 def _content(answer: ModuleAnswer) -> Any:

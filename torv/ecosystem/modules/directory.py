@@ -22,6 +22,7 @@ class Route:
     release: Release
     epoch: int
     shadow: Release | None  #: a candidate that gets a copy of safe calls
+    shadow_may_differ: frozenset[str] = frozenset()  #: operation and path of an answer, where it must say more
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +72,7 @@ class _Bound:
     release_id: UUID
     epoch: int
     shadow_release_id: UUID | None
+    shadow_may_differ: list[str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +94,7 @@ async def load_directory(tx: Tx) -> Directory:
             each.capability: Route(
                 capability=each.capability, release=releases[each.release_id], epoch=each.epoch,
                 shadow=releases[each.shadow_release_id] if each.shadow_release_id else None,
+                shadow_may_differ=frozenset(each.shadow_may_differ),
             )
             for each in bound
         },

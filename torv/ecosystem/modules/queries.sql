@@ -139,7 +139,7 @@ order by l.release_id, l.number limit :size;
 
 -- name: all_bindings
 -- Which release provides each capability, and which gets a copy of safe calls.
-select capability, release_id, epoch, shadow_release_id from modules.bindings;
+select capability, release_id, epoch, shadow_release_id, shadow_may_differ from modules.bindings;
 
 -- name: bindings_with_names
 -- Which release provides each capability beyond :after, with names for people.
@@ -214,8 +214,8 @@ select release_id from modules.bindings where capability = :capability;
 select exists (select from modules.contracts where capability = :capability);
 
 -- name: set_shadow
--- Sets which release gets a copy of safe calls; null for none.
-update modules.bindings set shadow_release_id = :release_id where capability = :capability;
+-- Sets which release gets a copy of safe calls, and where its answers may differ; null for none.
+update modules.bindings set shadow_release_id = :release_id, shadow_may_differ = :may_differ where capability = :capability;
 
 -- name: lock_contracts
 -- Waits until nobody adds a contract of the capability, and keeps others from it until the transaction ends.

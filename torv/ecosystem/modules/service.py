@@ -1,5 +1,6 @@
 """The verbs of modules; the only writer of the schema `modules`."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -90,9 +91,12 @@ async def end_standby(tx: Tx, capability: str) -> None:
     await tx.run(sql.end_standby, capability=capability)
 
 
-async def set_shadow(tx: Tx, capability: str, release_id: UUID | None) -> None:
-    """Let a candidate get a copy of safe calls, or nobody."""
-    await tx.run(sql.set_shadow, capability=capability, release_id=release_id)
+async def set_shadow(tx: Tx, capability: str, release_id: UUID | None, may_differ: Sequence[str] = ()) -> None:
+    """Let a candidate get a copy of safe calls, or nobody.
+
+    `may_differ` says where its answers may be others: lines such as `list_notes /notes/*/author`.
+    """
+    await tx.run(sql.set_shadow, capability=capability, release_id=release_id, may_differ=list(may_differ))
     await lease.raise_generation(tx)
 
 

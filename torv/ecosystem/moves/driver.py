@@ -23,7 +23,7 @@ from torv.ecosystem.modules import (
 from torv.ecosystem.moves import possession, rules, service
 from torv.ecosystem.moves.models import Move, MoveState
 from torv.ecosystem.moves.possession import Progress, RecordsDiffer
-from torv.ecosystem.requirements import unmet_requirements
+from torv.ecosystem.requirements import demanded_fields, unmet_requirements
 from torv.kernel.records import close_fence, has_records_after, record_types
 
 PAUSE = 0.1  #: seconds between two looks at the moves
@@ -103,7 +103,8 @@ class Driver:
             return
         async with self._database.transaction() as tx:
             await service.enter(tx, move, MoveState.SHADOWING, **detail)
-            await set_shadow(tx, move.capability, move.to_release)
+            fields = await demanded_fields(tx, move.to_release, move.capability)
+            await set_shadow(tx, move.capability, move.to_release, fields)
 
     async def _shadow(self, move: Move) -> None:
         """Wait until enough answers were compared; a difference that stays ends the move."""

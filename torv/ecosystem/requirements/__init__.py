@@ -2,7 +2,7 @@
 
 from torv.ecosystem.requirements.api import routes
 from torv.ecosystem.requirements.errors import ProfileInvalid
-from torv.ecosystem.requirements.matrix import list_matrix, unmet_requirements
+from torv.ecosystem.requirements.matrix import demanded_fields, list_matrix, unmet_requirements
 from torv.ecosystem.requirements.models import (
     Examined,
     Judged,
@@ -29,6 +29,7 @@ __all__ = [
     "RequirementSet",
     "Standing",
     "Unmet",
+    "demanded_fields",
     "examine",
     "list_matrix",
     "list_proposals",

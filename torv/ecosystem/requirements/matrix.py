@@ -52,12 +52,7 @@ def seen_by(access: Access, found: Sequence[ReleaseStanding]) -> list[ReleaseSta
 async def unmet_requirements(tx: Tx, release_id: UUID, capability: str) -> list[Unmet]:
     """What keeps a release from taking a capability over: sets that its agreement names, or that are demanded today."""
     release = await tx.one(dict, sql.release, release_id=release_id)
-    demanded = await tx.all(RequirementSet, sql.sets_in_force, capability=capability, day=clock.today())
-    for content in await contents_in_force(tx, release["partner_id"], release["module_name"]):
-        if content.requirement_set is not None and content.requirement_set not in {each.hash for each in demanded}:
-            promised = await tx.one(RequirementSet, sql.set_by_hash, hash=content.requirement_set)
-            demanded += [promised] if promised.capability == capability else []
-    positions = [await _position(tx, each, release) for each in demanded]
+    positions = [await _position(tx, each, release) for each in await _demanded(tx, release, capability)]
     return [
         Unmet(
             requirement_set=each.requirement_set, title=each.title, state=each.state,
@@ -66,6 +61,23 @@ async def unmet_requirements(tx: Tx, release_id: UUID, capability: str) -> list[
         for each in positions
         if each.state is not Standing.CERTIFIED
     ]  # fmt: skip
+
+
+async def demanded_fields(tx: Tx, release_id: UUID, capability: str) -> list[str]:
+    """Where a release's answers must say more than others do: lines of operation and path, `*` for a list's entries."""
+    release = await tx.one(dict, sql.release, release_id=release_id)
+    fields = [each for wanted in await _demanded(tx, release, capability) for each in wanted.profile.get("fields", ())]
+    return [f"{each['answer']} {each.get('at', '')}/{each['name']}" for each in fields if "answer" in each]
+
+
+async def _demanded(tx: Tx, release: dict[str, Any], capability: str) -> list[RequirementSet]:
+    """The sets that count for a release that is to provide a capability: those in force, and those it has promised."""
+    demanded = await tx.all(RequirementSet, sql.sets_in_force, capability=capability, day=clock.today())
+    for content in await contents_in_force(tx, release["partner_id"], release["module_name"]):
+        if content.requirement_set is not None and content.requirement_set not in {each.hash for each in demanded}:
+            promised = await tx.one(RequirementSet, sql.set_by_hash, hash=content.requirement_set)
+            demanded += [promised] if promised.capability == capability else []
+    return demanded
 
 
 @checks_requirement_sets

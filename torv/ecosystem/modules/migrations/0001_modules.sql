@@ -76,6 +76,7 @@ create table modules.bindings (
     epoch bigint not null,
     shadow_release_id uuid references modules.releases (id),
     standby_release_id uuid references modules.releases (id), -- the predecessor, until a move is final
+    shadow_may_differ text[] not null default '{}', -- operation and path of an answer, where the candidate must say more
     changed_at timestamptz not null default clock_timestamp()
 );
 
