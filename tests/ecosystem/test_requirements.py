@@ -157,18 +157,15 @@ async def test_every_list_comes_by_pages(api: Api, cast: Cast) -> None:
 # ---- who sees what ---------------------------------------------------------------------------------------------------
 @pytest.fixture
 async def readers(api: Api, cast: Cast, database: Database, keys: Keys) -> None:
-    """Both suppliers may read requirements, by agreements of their own."""
+    """Both suppliers may check profiles and propose them, as far as their agreements go."""
     async with database.transaction() as tx:
         for part in (each for each in PARTS if each.module in ("nordnote", "kviknote")):
             content = content_of(part)
             grant = content["grants"][0] | {
-                "id": "9-requirements", "service": "requirements", "operations": ["read", "examine", "propose"],
+                "id": "9-requirements", "service": "requirements", "operations": ["examine", "propose"],
                 "categories": ["contract"],
             }  # fmt: skip
-            certifications = grant | {
-                "id": "9-modules", "service": "modules", "operations": ["read_certifications"],
-            }  # fmt: skip
-            await enter_agreement(tx, cast, content | {"grants": [grant, certifications]}, keys)
+            await enter_agreement(tx, cast, content | {"grants": [grant]}, keys)
 
 
 @pytest.mark.usefixtures("readers")
@@ -177,7 +174,7 @@ async def test_a_supplier_sees_its_own_and_nothing_of_a_competitor(api: Api, cas
     await certify(api, cast, "nordnote", failing=("author_shown",))
     await certify(api, cast, "kviknote")
     async with asyncio.timeout(20):
-        while (await api.get(f"{PLACE}/proposals", by="kviknote")).status != 200:
+        while (await api.post(f"{PLACE}/check", {"profile": PROFILE}, by="kviknote")).status != 200:
             await asyncio.sleep(0.05)
     [mine] = (await api.get(f"{PLACE}/proposals", by="kviknote")).json["items"]
     assert (mine["partner_name"], mine["profile"]["title"]["da"]) == ("Kvik Systemer A/S", "Fjordbys krav til notater")
@@ -192,9 +189,13 @@ async def test_a_supplier_sees_its_own_and_nothing_of_a_competitor(api: Api, cas
     assert refused.code == (403, "denied")  # a supplier demands nothing, whatever its agreement says
 
 
-async def test_without_a_grant_nobody_reads_them(api: Api, cast: Cast) -> None:
-    for path in (PLACE, f"{PLACE}/matrix", f"{PLACE}/proposals", f"{PLACE}/{SET}"):
+async def test_without_a_grant_a_program_reads_what_is_its_own_alone(api: Api, cast: Cast) -> None:
+    own = (f"{PLACE}/matrix", f"{PLACE}/proposals", f"/api/v1/releases/{cast.releases['kviknote']}/certifications")
+    for path in own:
+        assert (await api.get(path, by="kviknote")).json["items"] == []
+    for path in (PLACE, f"{PLACE}/{SET}"):
         assert (await api.get(path, by="kviknote")).code == (403, "denied")
+    for path in (*own, PLACE, f"{PLACE}/{SET}"):
         assert (await api.get(path)).code == (401, "not_identified")
 
 

@@ -34,7 +34,6 @@ _OVERVIEW = Why(activity="overblik", legal_basis=["SEL §83"], text="Overblik fo
 _PROVIDER = (
     Line(service="records", operations=["write", "read", "follow"], categories=["notes"]),
     Line(service="notes", operations=["provide", "export"], categories=["notes"]),
-    Line(service="requirements", operations=["read"], categories=["contract"]),
 )
 _CALLER = (Line(service="notes", operations=["write_note", "list_notes"], categories=["notes"]),)
 _READER = (Line(service="persons", operations=["read"], categories=["person"]),)

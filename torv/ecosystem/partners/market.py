@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from torv.base import db
-from torv.base.access import Access, CallerKind
+from torv.base.access import Access
 from torv.base.db import Tx
 from torv.base.errors import AlreadyExists, NotFound
 from torv.base.ids import new_id
@@ -43,7 +43,7 @@ async def leave_market(tx: Tx, access: Access, entry_id: UUID) -> None:
 async def list_market(tx: Tx, access: Access, *, wanted: Wanted, capability: str | None = None) -> list[MarketEntry]:
     """Who is what to which capability, by capability. A program sees how far its own partner is certified, alone."""
     after_capability, after = wanted.after or _START
-    viewer = access.caller.partner_id if access.caller.kind is CallerKind.RELEASE else None
+    viewer = access.party
     entries = await _entries(
         tx, capability=capability, after_capability=after_capability, after_id=after, size=wanted.fetch, viewer=viewer
     )

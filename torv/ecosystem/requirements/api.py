@@ -48,7 +48,7 @@ async def propose(call: Call, new: NewProposal) -> Proposed:
     return await service.propose(call.tx, call.access, new)
 
 
-@routes.reads("/proposals", "read", CONTRACT)
+@routes.reads("/proposals", "read", CONTRACT, own=True)
 async def list_proposals(call: Call, size: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[Proposal]:
     """What was put to partners, the last first; a program sees what was put to its own partner."""
     wanted = call.page(size, cursor, list="proposals")
@@ -56,7 +56,7 @@ async def list_proposals(call: Call, size: Size = DEFAULT_SIZE, cursor: Cursor =
     return call.paged(found, wanted, lambda each: [each.sent_at.isoformat(), each.id])
 
 
-@routes.reads("/matrix", "read", CONTRACT)
+@routes.reads("/matrix", "read", CONTRACT, own=True)
 async def list_matrix(
     call: Call, capability: Capability = None, size: Size = DEFAULT_SIZE, cursor: Cursor = None
 ) -> Page[ReleaseStanding]:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from torv.base import clock
-from torv.base.access import Access, CallerKind
+from torv.base.access import Access
 from torv.base.db import Tx
 from torv.base.pages import Wanted
 from torv.base.sql import load
@@ -26,7 +26,7 @@ async def list_matrix(
 ) -> list[tuple[int, ReleaseStanding]]:
     """Every set with every release that provides its capability or could; to a program only its own partner's."""
     after_capability, after_seq, after_id = wanted.after or _START
-    own = access.caller.partner_id if access.caller.kind is CallerKind.RELEASE else None
+    own = access.party
     rows = await tx.all(
         dict, sql.pairs, capability=capability, partner_id=own, after_capability=after_capability, after_seq=after_seq,
         after_id=after_id, size=wanted.fetch,
@@ -44,9 +44,7 @@ async def positions_for(tx: Tx, wanted: RequirementSet) -> list[ReleaseStanding]
 
 def seen_by(access: Access, found: Sequence[ReleaseStanding]) -> list[ReleaseStanding]:
     """Those a caller may see: a program its own partner's."""
-    if access.caller.kind is not CallerKind.RELEASE:
-        return list(found)
-    return [each for each in found if each.partner_id == access.caller.partner_id]
+    return [each for each in found if access.party in (None, each.partner_id)]
 
 
 async def unmet_requirements(tx: Tx, release_id: UUID, capability: str) -> list[Unmet]:

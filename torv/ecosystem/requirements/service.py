@@ -107,7 +107,7 @@ async def list_sets(
 async def list_proposals(tx: Tx, access: Access, *, wanted: Wanted) -> list[Proposal]:
     """What was put to partners, the last first; to a program only what was put to its own partner."""
     before, before_id = wanted.after or _END
-    own = access.caller.partner_id if access.caller.kind is CallerKind.RELEASE else None
+    own = access.party
     found = await tx.all(
         Proposal, sql.proposals_in_order, partner_id=own, before=datetime.fromisoformat(str(before)),
         before_id=before_id, size=wanted.fetch,
