@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from torv.base.errors import TooLarge
+from starlette.requests import ClientDisconnect
+
+from torv.base.errors import MalformedRequest, TooLarge
 from torv.ecosystem.gateway.errors import RequestTooSlow
 
 SMALL = 262_144  #: bytes that are kept in memory
@@ -41,12 +43,14 @@ def body_of(content: bytes) -> Body:
 
 
 async def read_body(stream: AsyncIterator[bytes], *, limit: int, seconds: int) -> Body:
-    """The body of a request as it comes. Raises TooLarge or RequestTooSlow."""
+    """The body of a request as it comes. Raises TooLarge, RequestTooSlow, or MalformedRequest where it breaks off."""
     try:
         async with asyncio.timeout(seconds):
             return await _read(stream, limit)
     except TimeoutError:
         raise RequestTooSlow(seconds=seconds) from None
+    except ClientDisconnect:
+        raise MalformedRequest(reason="the body cannot be read to its end") from None
 
 
 async def _read(stream: AsyncIterator[bytes], limit: int) -> Body:
