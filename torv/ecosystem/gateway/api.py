@@ -11,7 +11,7 @@ from torv.base.access import Access, Caller, Demand
 from torv.base.errors import IdempotencyKeyRequired, MalformedRequest, NotFound, NotIdentified, TorvError
 from torv.base.http import refuse_cross_site
 from torv.base.ids import new_id
-from torv.ecosystem.gateway.bodies import Body, read_body
+from torv.ecosystem.gateway.bodies import NOTHING, Body, read_body
 from torv.ecosystem.gateway.carrying import Gateway
 from torv.ecosystem.gateway.errors import CallLoop
 from torv.ecosystem.gateway.faults import say_whose_fault
@@ -99,6 +99,8 @@ async def decide(
 
 async def body_of_request(request: Request, gateway: Gateway, operation: Operation) -> Body:
     """The body, as large as the contract lets the operation's be."""
+    if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
+        return NOTHING  # RFC 9112, section 6.3: then there is none
     limits = gateway.limits
     limit = limits.stream if operation.streams else limits.request
     return await read_body(request.stream(), limit=limit, seconds=limits.body_seconds)

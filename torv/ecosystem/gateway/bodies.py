@@ -42,6 +42,9 @@ def body_of(content: bytes) -> Body:
     return Body(size=len(content), digest=hashlib.sha256(content).digest(), content=content)
 
 
+NOTHING = body_of(b"")
+
+
 async def read_body(stream: AsyncIterator[bytes], *, limit: int, seconds: int) -> Body:
     """The body of a request as it comes. Raises TooLarge, RequestTooSlow, or MalformedRequest where it breaks off."""
     try:

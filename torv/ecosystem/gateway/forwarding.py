@@ -10,7 +10,7 @@ from torv.base import clock, signing
 from torv.base.errors import InvalidInput, ModuleTimeout, ModuleUnavailable
 from torv.base.signing import Keys, strict_json
 from torv.ecosystem.gateway import answers
-from torv.ecosystem.gateway.bodies import Body, body_of
+from torv.ecosystem.gateway.bodies import NOTHING, Body
 from torv.ecosystem.gateway.connections import Connection, Connections, Target, target_of
 from torv.ecosystem.gateway.errors import ModuleAnswerInvalid
 from torv.ecosystem.gateway.limits import Limits
@@ -21,7 +21,6 @@ from torv.ecosystem.modules import Release
 
 WHOLE = 262_144  #: bytes of a safe call's answer that are kept whole; a longer one is passed on as it comes
 TOKEN_LIFE = 60  #: seconds; a token is used for half of that, so that it never expires on the way
-NOTHING = body_of(b"")
 
 
 class Rest:
