@@ -1,5 +1,6 @@
 """Releases that partners register by their own key, what they state of themselves, and what follows from it."""
 
+import asyncio
 import json
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
@@ -11,11 +12,13 @@ from urllib.parse import urlencode
 import pytest
 from asyncpg import Connection
 from joserfc.jwk import ECKey
+from typer.testing import CliRunner
 
 from tests.cast import ANNA, KVIK, NORDLYS, Cast
 from tests.ecosystem.aids import files
 from tests.served import Api, Reply
 from torv.base import signing
+from torv.cli import commands
 from torv.ecosystem.modules.component_versions import search_name_of, sort_key_of
 from torv_sdk.canonical import canonical
 from torv_sdk.keys import sign_manifest
@@ -306,3 +309,28 @@ async def test_a_release_is_retired_for_good_but_not_while_it_is_in_use(api: Api
     answer = await api.post("/oauth/token", form, Content_Type="application/x-www-form-urlencoded")
     assert answer.code == (401, "invalid_client")
     assert (await api.get(f"{INVENTORY}?component=aiohttp", by=ANNA)).json["items"] == []
+
+
+# ---- on the municipality's own machine -------------------------------------------------------------------------------
+async def test_the_command_finds_components_and_places(
+    api: Api, cast: Cast, dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outsider: Connection
+) -> None:
+    await register(api, cast, manifest())
+    monkeypatch.setenv("TORV_DATABASE_URL", dsn)
+    monkeypatch.setenv("TORV_STATE_DIR", str(tmp_path / "state"))
+
+    async def run(*words: str) -> list[str]:
+        told = await asyncio.to_thread(CliRunner().invoke, commands, ["inventory", *words])
+        assert told.exit_code == 0, told.output
+        return told.output.splitlines()
+
+    found = "nordnote 2.0.0  Nordlys Omsorg ApS  aiohttp 3.9.5  Apache-2.0"
+    assert await run("find", "aiohttp", "--below", "3.10") == [found]
+    assert await run("find", "aiohttp", "--below", "3.9.5") == []
+    place = "nordnote 2.0.0  Nordlys Omsorg ApS  DK  operation  Nordlys Omsorg ApS, Viborg  notes"
+    assert await run("where", "--category", "notes", "--country", "DK") == [place]
+    assert len(await run("where")) == 3
+    logged = (
+        "select count(*) from base.trail where operation = 'modules.read' and user_id is null and release_id is null"
+    )
+    assert await outsider.fetchval(logged) == 4
