@@ -10,6 +10,7 @@ from torv_sdk.events import Event, publish, verify
 from torv_sdk.instants import instant
 from torv_sdk.module import Module
 from torv_sdk.pages import GoTo, Page, Shown
+from torv_sdk.persons import Person, look_up_person, read_person
 from torv_sdk.problems import KernelRefusal, Problem, invalid
 from torv_sdk.records import Record, bucket, bucket_digest, digest
 from torv_sdk.settings import Settings
@@ -24,6 +25,7 @@ __all__ = [
     "KernelRefusal",
     "Module",
     "Page",
+    "Person",
     "Problem",
     "Record",
     "Settings",
@@ -34,6 +36,8 @@ __all__ = [
     "digest",
     "instant",
     "invalid",
+    "look_up_person",
     "publish",
+    "read_person",
     "verify",
 ]
