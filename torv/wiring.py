@@ -101,7 +101,7 @@ class Wiring(Decider):
         release = self.directory.releases.get(caller.id)
         if release is None:
             raise NotIdentified
-        if demand.is_own:
+        if demand.is_own and caller.on_behalf_of is None:  # a user is no party: for one, grants count
             permit = _as_a_party(caller, demand, request_id)
         else:
             permit = self.loaded.policy.decide(caller, release.module_name, demand, clock.now(), request_id)
