@@ -12,10 +12,12 @@ PIP := $(BIN)/python -m pip -qq
 WHEELS := .torv/wheels
 OWN = $(WHEELS)/torv_contracts-*.whl $(WHEELS)/torv_sdk-*.whl
 # A suite is name:budget in seconds:folders. `make test` runs the first list, `make test-all` both.
-SUITES := architecture:60:tests/architecture base:180:tests/base kernel:300:tests/kernel ecosystem:360:tests/ecosystem \
-  web:120:tests/web contract:120:tests/contract sdk:90:tests/sdk
-SLOW_SUITES := security:300:tests/security interfaces:240:tests/interfaces docs:600:tests/docs \
-  browser:240:tests/browser certification:420:tests/certification mutants:1500:tests/mutants kill:900:tests/kill
+SUITES := architecture:60:tests/architecture base:180:tests/base kernel:300:tests/kernel \
+  ecosystem:300:tests/ecosystem/test_*.py web:120:tests/web contract:120:tests/contract sdk:90:tests/sdk
+SLOW_SUITES := audit:150:tests/ecosystem/audit events:300:tests/ecosystem/events gateway:200:tests/ecosystem/gateway \
+  modules:240:tests/ecosystem/modules requirements:150:tests/ecosystem/requirements levels:150:tests/ecosystem/service_levels \
+  security:360:tests/security interfaces:240:tests/interfaces docs:600:tests/docs browser:240:tests/browser \
+  certification:900:tests/certification mutants:1500:tests/mutants kill:900:tests/kill
 STORY_BUDGET := 90
 names = $(foreach suite,$(1),suite/$(firstword $(subst :, ,$(suite))))
 MODULES := $(patsubst modules/%/pyproject.toml,%,$(wildcard modules/*/pyproject.toml))
@@ -75,7 +77,7 @@ modules/%/.venv/.installed: modules/%/.venv/.locked .venv/.own $$(call sources,m
 # ---- check -----------------------------------------------------------------------------------------------------------
 test: lint $(call names,$(SUITES)) story ## format, lint, types, import rules, tests and the story, each with a time budget
 
-test-all: test $(call names,$(SLOW_SUITES)) ## all of that, then attacks, files, how-tos, certification, mutants and kills
+test-all: test $(call names,$(SLOW_SUITES)) ## all of that, then everything else: attacks, how-tos, browser, certification, kills ...
 
 lint: install ## format, lint, types and import rules
 	@$(TIMED) format 20 $(BIN)/ruff format --quiet --check .

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ from torv.base.settings import Settings
 from torv.kernel.identity.sessions import begin_session, note_attempt
 from torv.worker import work
 from torv_sdk.tokens import assertion
+
+TOKEN_LIFE = 200  #: seconds a token is used again; Torv's last for 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +51,7 @@ class Api:
     def __init__(self, url: str, dsn: str, cast: Cast | None, http: aiohttp.ClientSession) -> None:
         self.url, self.dsn = url, dsn
         self._cast, self._http = cast, http
-        self._tokens: dict[str, str] = {}
+        self._tokens: dict[str, tuple[float, str]] = {}  #: by whom -> since when, and what
 
     async def get(self, path: str, *, by: str | None = None, **headers: str) -> Reply:
         return await self.ask("GET", path, by=by, **headers)
@@ -104,10 +107,11 @@ class Api:
     async def token(self, by: str) -> str:
         """A session of a user, or an access token of a program."""
         assert self._cast is not None
-        if by not in self._tokens:
+        since, token = self._tokens.get(by, (-TOKEN_LIFE, ""))
+        if time.monotonic() - since >= TOKEN_LIFE:
             made = self._user_session(by) if by in self._cast.users else self._module_token(by)
-            self._tokens[by] = await made
-        return self._tokens[by]
+            self._tokens[by] = time.monotonic(), (token := await made)
+        return token
 
     async def _user_session(self, login: str) -> str:
         """Signed in without the second that checking a password takes."""

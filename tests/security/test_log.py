@@ -1,6 +1,6 @@
 """Attacks on the log, and what is left of a permission, by their numbers in the attack list: group G.
 
-More of 64 stands in tests/base/test_trail.py; 66, 67 and 68 stand in tests/ecosystem/test_audit_*.py.
+More of 64 stands in tests/base/test_trail.py; 66, 67 and 68 stand in tests/ecosystem/audit/test_audit_*.py.
 """
 
 import json

@@ -26,7 +26,7 @@ from torv.base.settings import Settings
 from torv.base.signing import Keys
 from torv.ecosystem.modules import read_folder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LOANS, MOVES = "/c/aids/v1/loans", "/api/v1/moves"
 GRANTS = (("records", ("write", "read", "follow"), ("aids",)), ("aids", ("provide", "export"), ("aids",)))
 TRINVIS = Part(cvr="21447552", name="Trinvis Hjælp ApS", module="trinvis", grants=GRANTS)
