@@ -88,7 +88,7 @@ MUTANTS = (
         text="async def perform(request: Request, rule: Rule, verb: Callable[[Call], Awaitable[Any]]) -> Response:\n",
         instead=ANSWER_FIRST,
         broken=promises("failed calls"),
-        reason="records_differ|: 404 ",  # a module keeps what was then refused; or what was just made is not there
+        reason="records_differ|: 40[49] ",  # a module keeps what was then refused; or what was just made is not there
     ),
     Mutant(
         name="the kernel does not ask who holds the capability",
@@ -100,8 +100,8 @@ MUTANTS = (
     Mutant(
         name="writes do not stand inside the kernel's fence",
         file="kernel/records/service.py",
-        text="await tx.value(sql.share_fence, ",
-        instead="dict(",
+        text="    await tx.value(sql.share_fence, capability=new.capability, key=key)\n",
+        instead="",
         broken=promises("records under an ended epoch"),
     ),
     Mutant(
