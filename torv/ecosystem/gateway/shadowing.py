@@ -20,6 +20,7 @@ from torv.ecosystem.modules import Release, Route
 sql = load(__file__)
 
 TRIES = 4  #: something may be written between two answers: a difference counts when it stays
+UNDECIDED = 8  #: how often the release in service may itself answer differently before and after, and nothing be said
 PAUSE = 0.2  #: seconds between the tries
 LOOKS = 10  #: how often it is looked whether both have read the feed
 AT_ONCE = 2  #: comparisons per process at a time; more calls than that go unmirrored
@@ -54,16 +55,23 @@ class Shadows:
             await self._engine.trail.write(
                 [entry_of(outgoing.access, "intent", call_id=outgoing.call_id, result="mirrored")]
             )
-            for attempt in range(TRIES):
-                if attempt:
-                    if not await self._have_caught_up(outgoing.capability, route.release, shadow):
-                        return
-                    answer = await self._client.forward(route.release, outgoing)
+            tries = undecided = 0
+            while tries < TRIES:
                 mirrored = await self._client.forward(shadow, outgoing)
                 found, operation = _differences(answer, mirrored), outgoing.operation.id
                 paths = [each for each in found if f"{operation} {each}" not in route.shadow_may_differ]
                 if not paths:
                     break
+                if _differences(answer, await self._client.forward(route.release, outgoing)):
+                    undecided += 1  # what is asked about has just changed: that says nothing of the candidate
+                else:
+                    tries += 1
+                if undecided > UNDECIDED:
+                    return
+                if tries < TRIES:
+                    if not await self._have_caught_up(outgoing.capability, route.release, shadow):
+                        return
+                    answer = await self._client.forward(route.release, outgoing)
             async with self._engine.database.transaction() as tx:
                 hashes = (hashlib.sha256(each.body).digest() for each in (answer, mirrored))
                 await service.note_comparison(tx, outgoing, shadow.id, paths[:20], *hashes)
