@@ -1,21 +1,19 @@
 """`torv events`: what capabilities follow and how far behind they are, dead letters, trying again, beginning again."""
 
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from torv.acting import act, complain, tell
+from torv.acting import in_database, tell
 from torv.base.access import ALL, Access, Caller, CallerKind
 from torv.base.clock import DENMARK
-from torv.base.db import Database, Tx
-from torv.base.errors import NotFound, TorvError
+from torv.base.db import Tx
+from torv.base.errors import NotFound
 from torv.base.ids import new_id
 from torv.base.pages import LARGEST_SIZE, Wanted
-from torv.base.settings import read_settings
 from torv.ecosystem.events import (
     DeadLetter,
     Replay,
@@ -28,7 +26,6 @@ from torv.ecosystem.events import (
     visible_letters,
 )
 
-T = TypeVar("T")
 commands = typer.Typer(no_args_is_help=True, help="Events: how deliveries are doing, dead letters, trying again.")
 OPERATOR = Caller(kind=CallerKind.OPERATOR, id=UUID(int=0), name="operator")
 
@@ -38,7 +35,7 @@ Capability = Annotated[str, typer.Argument(help="The capability that follows eve
 @commands.command("subscriptions")
 def show_subscriptions() -> None:
     """What each capability follows, and how it is doing; ends with status 1 where somebody should look."""
-    found = _in_database(_every_subscription)
+    found = in_database(_every_subscription)
     for each in found:
         why = f"  stopped by {each.stopped_by}" if each.stopped_by else ""
         typer.echo(
@@ -51,7 +48,7 @@ def show_subscriptions() -> None:
 @commands.command("dead-letters")
 def show_dead_letters() -> None:
     """Events that were given up, newest first."""
-    for each in _in_database(_every_dead_letter):
+    for each in in_database(_every_dead_letter):
         status = each.last_status or "no answer"
         typer.echo(
             f"{each.id}  {each.capability}  {each.type}  {each.subject}  {status}  {each.dead_at:%Y-%m-%d %H:%M}"
@@ -72,7 +69,7 @@ def try_again(
         found = await _of(tx, capability)
         return (await redeliver_all(tx, _permit("redeliver"), found.id)).revived
 
-    tell(f"{_in_database(revive)} dead letters are tried again.")
+    tell(f"{in_database(revive)} dead letters are tried again.")
 
 
 @commands.command("replay")
@@ -90,7 +87,7 @@ def begin_again(
         found = await _of(tx, capability)
         return await replay(tx, _permit("replay"), found.id, new=Replay(after=after, since=at))
 
-    tell(f"{capability} begins again after position {_in_database(begin).cursor}.")
+    tell(f"{capability} begins again after position {in_database(begin).cursor}.")
 
 
 async def _every_subscription(tx: Tx) -> list[SubscriptionView]:
@@ -121,26 +118,6 @@ async def _of(tx: Tx, capability: str) -> SubscriptionView:
     if found is None:
         raise NotFound
     return found
-
-
-def _in_database(verb: Callable[[Tx], Awaitable[T]]) -> T:
-    """Do something in one transaction; what is refused is told in the installation's language."""
-
-    async def attempt(dsn: str) -> T | TorvError:
-        database = await Database.open(dsn, 2)
-        try:
-            async with database.transaction() as tx:
-                return await verb(tx)
-        except TorvError as error:
-            return error
-        finally:
-            await database.close()
-
-    done = act(attempt)
-    if isinstance(done, TorvError):
-        complain(done.message(read_settings().language))
-        sys.exit(1)
-    return done
 
 
 def _permit(operation: str) -> Access:

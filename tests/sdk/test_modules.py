@@ -251,6 +251,7 @@ async def test_a_module_told_to_stop_again_and_again_still_stops_in_order(name, 
     async with running(name, torv, tmp_path) as module:
         await module.caught_up()
         await asyncio.to_thread(insist, module.process)
+    assert module.process.returncode == 0
 
 
 async def test_nordnote_goes_on_where_it_stopped(torv, tmp_path):
