@@ -15,9 +15,9 @@ OWN = $(WHEELS)/torv_contracts-*.whl $(WHEELS)/torv_sdk-*.whl
 SUITES := architecture:60:tests/architecture base:180:tests/base kernel:300:tests/kernel \
   ecosystem:300:tests/ecosystem/test_*.py web:120:tests/web contract:120:tests/contract sdk:90:tests/sdk
 SLOW_SUITES := audit:150:tests/ecosystem/audit events:300:tests/ecosystem/events gateway:200:tests/ecosystem/gateway \
-  modules:240:tests/ecosystem/modules requirements:150:tests/ecosystem/requirements levels:150:tests/ecosystem/service_levels \
+  modules:240:tests/ecosystem/modules pilots:150:tests/ecosystem/pilots requirements:150:tests/ecosystem/requirements levels:150:tests/ecosystem/service_levels \
   security:360:tests/security interfaces:240:tests/interfaces docs:600:tests/docs browser:240:tests/browser \
-  certification:900:tests/certification mutants:1500:tests/mutants kill:900:tests/kill
+  certification:900:tests/certification mutants:1500:tests/mutants kill:1050:tests/kill
 STORY_BUDGET := 90
 names = $(foreach suite,$(1),suite/$(firstword $(subst :, ,$(suite))))
 MODULES := $(patsubst modules/%/pyproject.toml,%,$(wildcard modules/*/pyproject.toml))

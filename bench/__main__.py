@@ -19,7 +19,7 @@ from bench import persons as many
 from bench import pgbench, reporting
 from bench.explain import explain as explain_lists
 from bench.field import CITIZENS, Field
-from bench.measuring import measure
+from bench.measuring import measure, measure_one_process
 from bench.models import Result
 from bench.usage import memory_mb
 from torv.base import logs
@@ -166,7 +166,9 @@ async def _bench(rounds: int, seconds: float) -> tuple[list[Result], list[float]
                 await field.seed()
                 await pgbench.prepare(field.cluster)
                 results = await measure(field, rounds=rounds, seconds=seconds, report=status.update)
-                return results, [memory_mb(pid) for pid in field.pids(*field.api)]
+                memory = [memory_mb(pid) for pid in field.pids(*field.api)]
+                one = await measure_one_process(field, rounds=rounds, seconds=seconds, report=status.update)
+                return [*results, one], memory
     finally:
         clear(folder)
 

@@ -2,28 +2,24 @@
 
 import asyncio
 import random
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from joserfc.jwk import ECKey
-
+from bench.ground import ground
 from bench.models import percentiles
 from bench.statements import sql as own
 from bench.usage import cpu_seconds
-from torv.base import embedded
 from torv.base.access import Access, Caller, CallerKind
 from torv.base.db import Database, Tx
 from torv.base.feed import sequence
 from torv.base.ids import new_id
-from torv.base.migrate import migrate
+from torv.base.keyring import HeadKeys
+from torv.base.signing import load_keys
 from torv.base.trail import Entry, Trail
 from torv.ecosystem.audit import STREAM, prove_consistency, prove_inclusion, sign_head, verify_log
-from torv.wiring import schema_folders
 
 READERS = 32  #: who wait for an entry at the same time
 SECONDS = 6.0
@@ -63,28 +59,18 @@ class Measured:
 
 
 async def bench_audit(*, entries: int, report: Report) -> Measured:
-    """Measure in a cluster of its own with the settings of production, which is thrown away afterwards."""
-    cluster = embedded.place(Path(tempfile.mkdtemp(prefix="torv-bench-")))
-    server = await asyncio.to_thread(embedded.start, cluster)
-    try:
-        database = await Database.open(server.dsn(), 2)
-        await migrate(database, schema_folders())
-        postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
-        try:
-            return await _Bench(database, postmaster, report).run(entries)
-        finally:
-            await database.close()
-    finally:
-        await asyncio.to_thread(server.stop)
-        embedded.remove(cluster)
+    """Measure on a ground of its own."""
+    async with ground() as own_ground:
+        keys = load_keys(own_ground.folder).heads
+        return await _Bench(own_ground.database, keys, own_ground.postmaster, report).run(entries)
 
 
 class _Bench:
     """One installation's log under measurement."""
 
-    def __init__(self, database: Database, postmaster: int, report: Report) -> None:
+    def __init__(self, database: Database, keys: HeadKeys, postmaster: int, report: Report) -> None:
         self._database, self._postmaster, self._report = database, postmaster, report
-        self._key = ECKey.generate_key("P-256")
+        self._keys = keys
 
     async def run(self, entries: int) -> Measured:
         self._report(f"Writing with {READERS} waiting at a time")
@@ -103,11 +89,11 @@ class _Bench:
         sealing, sealed_per_second = self._cost(mark, sealed), sealed / (time.perf_counter() - began)
         self._report("Proving")
         async with self._database.transaction() as tx:
-            inclusion, consistency = await self._prove(tx, (await sign_head(tx, self._key)).size)
+            inclusion, consistency = await self._prove(tx, (await sign_head(tx, self._keys)).size)
             tx.notes.clear()
         self._report("Verifying")
         mark, began = self._mark(), time.perf_counter()
-        verdict = await verify_log(self._database, self._key)
+        verdict = await verify_log(self._database, self._keys)
         took = time.perf_counter() - began
         assert verdict.holds, verdict.flaws
         return Measured(

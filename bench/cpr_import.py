@@ -84,16 +84,13 @@ async def _measure(path: Path, persons: int, folder: Path) -> list[Cost]:
 async def _import(server: Server, path: Path, persons: int) -> Cost:
     operator = Caller(kind=CallerKind.OPERATOR, id=UUID(int=0), name="bench")
     access = Access(caller=operator, service="persons", operation="import", category="person", request_id=new_id())
-    database = await Database.open(server.dsn(), 2)
-    try:
+    async with Database.opened(server.dsn(), 2) as database:
         await migrate(database, schema_folders())
 
         async def bring_in() -> None:
             await import_extract(database, access, path, lambda *_: None)
 
         return await cost_of("import (check, read, write)", persons, bring_in, _postmaster(server))
-    finally:
-        await database.close()
 
 
 async def cost_of(step: str, persons: int, work: Callable[[], Awaitable[None]], *database: int) -> Cost:

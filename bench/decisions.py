@@ -2,9 +2,7 @@
 
 import asyncio
 import random
-import shutil
 import sys
-import tempfile
 import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
@@ -16,15 +14,14 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
+from bench.ground import ground
 from bench.statements import sql as own
-from torv.base import clock, embedded, lease
+from torv.base import clock, lease
 from torv.base.access import Caller, CallerKind, Demand
 from torv.base.db import Database, Tx
 from torv.base.ids import new_id
-from torv.base.migrate import migrate
 from torv.ecosystem.agreements import Line, Loaded, Parties, Policy, Why, agreement_about, load_policy
 from torv.ecosystem.agreements.policy import Question
-from torv.wiring import schema_folders
 
 MODULE, PER_MODULE, GRANTS = "kalender", 20, 5
 PARTIES = Parties(municipality="50708047", partner="00000001", partner_name="Leverandør", clauses="0" * 64)
@@ -59,21 +56,9 @@ def question(partner: UUID, operation: str) -> Question:
 
 
 async def bench_decisions(*, agreements: int, report: Report) -> Measured:
-    """Measure in a cluster of its own with the settings of production, which is thrown away afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="torv-bench-"))
-    cluster = embedded.place(folder)
-    server = await asyncio.to_thread(embedded.start, cluster)
-    try:
-        database = await Database.open(server.dsn(), 2)
-        await migrate(database, schema_folders())
-        try:
-            return await _Bench(database, server.dsn(), folder, report).run(agreements)
-        finally:
-            await database.close()
-    finally:
-        await asyncio.to_thread(server.stop)
-        embedded.remove(cluster)
-        shutil.rmtree(folder, ignore_errors=True)
+    """Measure on a ground of its own."""
+    async with ground() as own_ground:
+        return await _Bench(own_ground.database, own_ground.dsn, own_ground.folder, report).run(agreements)
 
 
 class _Bench:

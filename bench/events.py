@@ -98,11 +98,8 @@ async def bench_events(*, report: Report) -> Measured:
         async with set_stage(settings, folder, citizens=10, report=report) as stage, _receiver() as (receiver, url):
             report("Entering a partner")
             await _enter(stage, receiver, url)
-            database = await Database.open(stage.dsn, 2)
-            try:
+            async with Database.opened(stage.dsn, 2) as database:
                 return await _measure(database, receiver, report)
-            finally:
-                await database.close()
     finally:
         clear(folder)
         shutil.rmtree(folder, ignore_errors=True)

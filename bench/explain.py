@@ -97,8 +97,7 @@ async def explain(persons: int, report: Callable[[str], None]) -> str:
         cluster = embedded.place(Path(folder))
         server = embedded.start(cluster, durable=False, settings=SETTINGS)
         try:
-            database = await Database.open(server.dsn(), 2)
-            try:
+            async with Database.opened(server.dsn(), 2) as database:
                 await migrate(database, schema_folders())
                 report(f"Filling with {persons} persons")
                 began = time.monotonic()
@@ -106,8 +105,6 @@ async def explain(persons: int, report: Callable[[str], None]) -> str:
                 took = time.monotonic() - began
                 report("Explaining")
                 explained = [await _explain(database, each) for each in lists()]
-            finally:
-                await database.close()
         finally:
             server.stop()
             embedded.remove(cluster)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bench.models import Cost
-from bench.usage import cpu_seconds
+from bench.usage import cpu_seconds, machine_seconds
 from torv.base import db, embedded
 from torv.base.db import Tx
 from torv.base.ids import new_id
@@ -45,7 +46,7 @@ class Field:
     def __init__(self, stage: Stage, http: aiohttp.ClientSession) -> None:
         self.stage, self.url, self._http = stage, stage.settings.issuer, http
         self.cluster = embedded.place(stage.settings.state_dir.resolve())
-        self.api = tuple(f"api-{number}" for number in range(1, stage.settings.processes + 1))
+        self.api: tuple[str, ...] = tuple(f"api-{number}" for number in range(1, stage.settings.processes + 1))
         self.postmaster = int((self.cluster.data / "postmaster.pid").read_text().split()[0])
         self._bare: dict[str, str] = {}
 
@@ -58,6 +59,7 @@ class Field:
         return Cost(
             app=cpu_seconds(*self.pids(*programs)), database=cpu_seconds(self.postmaster),
             others=cpu_seconds(*self.pids(*others)),
+            elsewhere=machine_seconds() - cpu_seconds(os.getpid(), self.postmaster),
         )  # fmt: skip
 
     async def start_yardsticks(self) -> None:
@@ -69,6 +71,13 @@ class Field:
             for name in self._copies(kind):
                 await self.stage.supervisor.start(Program(name=name, argv=command, descriptors=descriptors))
             listening.close()
+
+    async def keep_one_process(self) -> None:
+        """Stop all API processes but the first."""
+        first, *others = self.api
+        for name in others:
+            await self.stage.supervisor.stop(name)
+        self.api = (first,)
 
     def _copies(self, kind: str) -> tuple[str, ...]:
         return tuple(f"{kind}-{number}" for number, _ in enumerate(self.api, 1))

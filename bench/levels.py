@@ -1,26 +1,23 @@
 """`python -m bench levels`: what it costs to gather a month of calls from the log, and to reckon its statement."""
 
-import asyncio
 import resource
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from joserfc.jwk import ECKey
 
+from bench.ground import ground
 from bench.statements import sql as own
 from bench.usage import cpu_seconds
-from torv.base import embedded, signing
+from torv.base import signing
 from torv.base.access import Access, Caller, CallerKind
 from torv.base.db import Database
 from torv.base.feed import sequence
 from torv.base.ids import new_id
-from torv.base.migrate import migrate
 from torv.base.trail import Entry
 from torv.ecosystem.agreements import Content, InForce, Line, Parties, Why, agreement_about
 from torv.ecosystem.audit import STREAM
@@ -30,7 +27,6 @@ from torv.ecosystem.partners import NewPartner, register_partner
 from torv.ecosystem.service_levels import Month, gather_all
 from torv.ecosystem.service_levels.reading import reckon
 from torv.ecosystem.service_levels.reckoning import hash_of
-from torv.wiring import schema_folders
 
 LOT = 50_000  #: entries put in by one statement
 MONTH = Month(year=2025, month=10)
@@ -57,20 +53,9 @@ class Measured:
 
 
 async def bench_levels(*, calls: int, report: Report) -> Measured:
-    """Measure in a cluster of its own with the settings of production, which is thrown away afterwards."""
-    cluster = embedded.place(Path(tempfile.mkdtemp(prefix="torv-bench-")))
-    server = await asyncio.to_thread(embedded.start, cluster)
-    try:
-        database = await Database.open(server.dsn(), 2)
-        await migrate(database, schema_folders())
-        postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
-        try:
-            return await _measure(database, postmaster, calls, report)
-        finally:
-            await database.close()
-    finally:
-        await asyncio.to_thread(server.stop)
-        embedded.remove(cluster)
+    """Measure on a ground of its own."""
+    async with ground() as own_ground:
+        return await _measure(own_ground.database, own_ground.postmaster, calls, report)
 
 
 async def _measure(database: Database, postmaster: int, calls: int, report: Report) -> Measured:

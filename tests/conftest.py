@@ -11,8 +11,10 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from aiohttp import ClientSession
 
-from tests.cast import Cast, enter_cast, enter_users
+from tests.browsing import signed_in
+from tests.cast import ANNA, PASSWORDS, Cast, enter_cast, enter_users
 from tests.served import Api, run_worker, serve
 from torv.base import embedded
 from torv.base.db import Database
@@ -112,9 +114,8 @@ def keys(state_dir: Path) -> Keys:
 async def tables(fast_cluster: Server) -> Template:
     """Tables with nothing in them."""
     execute(fast_cluster, "create database tables")
-    database = await Database.open(fast_cluster.dsn("tables"), 1)
-    await migrate(database, schema_folders())
-    await database.close()
+    async with Database.opened(fast_cluster.dsn("tables"), 1) as database:
+        await migrate(database, schema_folders())
     return Template(name="tables", users={})
 
 
@@ -122,10 +123,9 @@ async def tables(fast_cluster: Server) -> Template:
 async def town_without_partners(fast_cluster: Server, tables: Template) -> Template:
     """Tables, the shipped contracts, and two users."""
     execute(fast_cluster, f"create database bare template {tables.name}")
-    database = await Database.open(fast_cluster.dsn("bare"), 1)
-    await add_shipped_contracts(database)
-    users = await enter_users(database)
-    await database.close()
+    async with Database.opened(fast_cluster.dsn("bare"), 1) as database:
+        await add_shipped_contracts(database)
+        users = await enter_users(database)
     return Template(name="bare", users=users)
 
 
@@ -133,9 +133,8 @@ async def town_without_partners(fast_cluster: Server, tables: Template) -> Templ
 async def town(fast_cluster: Server, town_without_partners: Template, keys: Keys) -> Template:
     """All of that, and the whole cast."""
     execute(fast_cluster, f"create database town template {town_without_partners.name}")
-    database = await Database.open(fast_cluster.dsn("town"), 1)
-    cast = await enter_cast(database, town_without_partners.users, keys)
-    await database.close()
+    async with Database.opened(fast_cluster.dsn("town"), 1) as database:
+        cast = await enter_cast(database, town_without_partners.users, keys)
     return Template(name="town", users=cast.users, cast=cast)
 
 
@@ -169,9 +168,8 @@ async def dsn(copy_database: CopyDatabase, town: Template) -> AsyncIterator[str]
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
     """A pool on that database."""
-    opened = await Database.open(dsn, 5)
-    yield opened
-    await opened.close()
+    async with Database.opened(dsn, 5) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -204,6 +202,13 @@ async def api(serve_api: ServeApi) -> AsyncIterator[Api]:
     """The whole application on a port of its own, over the database with the cast."""
     async with serve_api() as served:
         yield served
+
+
+@pytest.fixture
+async def anna(api: Api) -> AsyncIterator[ClientSession]:
+    """Anna at a browser, signed in."""
+    async with signed_in(api.url, ANNA, PASSWORDS[ANNA]) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

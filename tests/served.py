@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 from yarl import URL
 
 from tests.cast import Cast
@@ -116,7 +117,7 @@ class Api:
     async def _user_session(self, login: str) -> str:
         """Signed in without the second that checking a password takes."""
         assert self._cast is not None
-        async with _opened(self.dsn) as database, database.transaction() as tx:
+        async with Database.opened(self.dsn, 1) as database, database.transaction() as tx:
             return await begin_session(tx, await note_attempt(tx, login, "tests"), request_id=new_id())
 
     async def _module_token(self, module: str) -> str:
@@ -169,9 +170,12 @@ async def _until_it_answers(url: str, serving: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def _opened(dsn: str) -> AsyncIterator[Database]:
-    database = await Database.open(dsn, 1)
+async def serve_program(application: web.Application) -> AsyncIterator[str]:
+    """Somebody else's program on a free port, until the block ends; gives its address."""
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        yield database
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
-        await database.close()
+        await runner.cleanup()

@@ -6,18 +6,18 @@ What is found is told in the installation's language; what cannot be used ends t
 import hashlib
 import json
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import typer
 
 from torv import operating
-from torv.acting import act, complain
+from torv.acting import act, caught, refuse, told
 from torv.base import clock
-from torv.base.errors import InvalidInput, TorvError
+from torv.base.errors import InvalidInput
 from torv.base.settings import read_settings
 from torv.base.signing import readable, strict_json
 from torv.ecosystem.agreements import (
@@ -103,12 +103,12 @@ def begin_sub_supplier(
     known = {each["id"] for each in theirs.get("grants", [])}
     for each in grant:
         if each not in known:
-            _stop(f"{above}: ingen tilladelse hedder {each}", f"{above}: no grant has the id {each}")
+            refuse(f"{above}: ingen tilladelse hedder {each}", f"{above}: no grant has the id {each}")
     _write(file, sub_supplier(theirs, parties, module, grants=grant, begins=_day(begins)))
 
 
 def _parties(municipality: str, partner: str, name: str, clauses: Path | None) -> Parties:
-    fingerprint = hashlib.sha256(_bytes_of(clauses)).hexdigest() if clauses else ""
+    fingerprint = hashlib.sha256(caught(clauses.read_bytes)).hexdigest() if clauses else ""
     return Parties(municipality=municipality, partner=partner, partner_name=name, clauses=fingerprint)
 
 
@@ -121,11 +121,8 @@ def _day(begins: datetime | None) -> date:
 
 
 def _write(file: Path, content: dict[str, Any]) -> None:
-    try:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(json.dumps(content, ensure_ascii=False, indent=2) + "\n")
-    except OSError as error:
-        _stop_at(file, error)
+    with told(), file.open("x", encoding="utf-8") as stream:
+        stream.write(json.dumps(content, ensure_ascii=False, indent=2) + "\n")
     _say(f"{file} er skrevet. Ret den, og kør: torv agreement check {file}",
          f"{file} is written. Edit it, and run: torv agreement check {file}")  # fmt: skip
 
@@ -153,7 +150,7 @@ def verify(
     ] = None,
 ) -> None:
     """Verify an agreement file, with no database and no network: its hash, and who has signed it with which key."""
-    verified = _caught(lambda: verify_file(read_file(_bytes_of(file)), _trusted(keys) if keys else None))
+    verified = caught(lambda: verify_file(read_file(caught(file.read_bytes)), _trusted(keys) if keys else None))
     typer.echo(f"{verified.content.title}, version {verified.content.version}")
     _say(f"Aftryk (SHA-256): {verified.hash}", f"Hash (SHA-256): {verified.hash}")
     _tell_of_signatures(verified)
@@ -196,7 +193,7 @@ def _trusted(keys: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     for each in keys:
         cvr, _, name = each.partition("=")
         if not (cvr.isdigit() and name):
-            _stop(f"--keys skrives CVR=FIL, ikke {each}", f"--keys is CVR=FILE, not {each}")
+            refuse(f"--keys skrives CVR=FIL, ikke {each}", f"--keys is CVR=FILE, not {each}")
         trusted.setdefault(cvr, []).extend(_keys_in(Path(name)))
     return trusted
 
@@ -206,7 +203,7 @@ def _keys_in(file: Path) -> list[dict[str, Any]]:
     found = _object_in(file)
     keys = found.get("keys", [found.get("jwk", found)])
     if not (isinstance(keys, list) and keys and all(isinstance(each, dict) for each in keys)):
-        _stop(f"{file}: her er ingen nøgler", f"{file}: no keys in it")
+        refuse(f"{file}: her er ingen nøgler", f"{file}: no keys in it")
     return keys
 
 
@@ -218,27 +215,24 @@ def export(
 ) -> None:
     """Write an agreement with its signatures into one file, which anybody can verify."""
     folder = read_settings().keys_dir
-    paper = _in_database(lambda dsn: operating.give_out_agreement(dsn, folder, agreement))
-    try:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(json.dumps(paper, ensure_ascii=False, indent=1) + "\n")
-    except OSError as error:
-        _stop_at(file, error)
+    paper = act(lambda dsn: operating.give_out_agreement(dsn, folder, agreement))
+    with told(), file.open("x", encoding="utf-8") as stream:
+        stream.write(json.dumps(paper, ensure_ascii=False, indent=1) + "\n")
     _say(f"Aftalen er skrevet til {file}.", f"The agreement is in {file}.")
 
 
 @commands.command("import")
 def take_in(file: Annotated[Path, typer.Argument(help="An agreement file.")]) -> None:
     """Take an agreement file in; its signatures are verified with the keys the installation knows."""
-    text, folder = _bytes_of(file), read_settings().keys_dir
-    agreement = _in_database(lambda dsn: operating.take_in_agreement(dsn, folder, text))
+    text, folder = caught(file.read_bytes), read_settings().keys_dir
+    agreement = act(lambda dsn: operating.take_in_agreement(dsn, folder, text))
     _say(f"{agreement.title} er taget ind: {STATES_DA[agreement.state]}.", f"{agreement.title}: {agreement.state}.")
 
 
 @commands.command("list")
 def show_all() -> None:
     """Every agreement, how it stands, and why it permits nothing or less."""
-    for each in _in_database(operating.all_agreements):
+    for each in act(operating.all_agreements):
         _tell_of_agreement(each)
 
 
@@ -261,49 +255,6 @@ def _say(danish: str, english: str) -> None:
     typer.echo(danish if _language() == "da" else english)
 
 
-def _stop(danish: str, english: str) -> NoReturn:
-    complain(danish if _language() == "da" else english)
-    sys.exit(1)
-
-
-def _stop_at(file: Path, error: OSError) -> NoReturn:
-    """Say why a file could not be read or written."""
-    known = {FileExistsError: "filen findes allerede", FileNotFoundError: "filen findes ikke"}
-    fault = error.strerror or type(error).__name__
-    _stop(f"{file}: {known.get(type(error), fault)}", f"{file}: {fault}")
-
-
-def _caught(verb: Callable[[], T]) -> T:
-    try:
-        return verb()
-    except TorvError as error:
-        complain(error.message(_language()))
-        sys.exit(1)
-
-
-def _in_database(verb: Callable[[str], Awaitable[T]]) -> T:
-    """Do something with the installation's database; what it refuses is told in the installation's language."""
-
-    async def attempt(dsn: str) -> T | TorvError:
-        try:
-            return await verb(dsn)
-        except TorvError as error:
-            return error
-
-    done = act(attempt)
-    if isinstance(done, TorvError):
-        complain(done.message(_language()))
-        sys.exit(1)
-    return done
-
-
-def _bytes_of(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        _stop_at(file, error)
-
-
 def _content_in(file: Path) -> dict[str, Any]:
     """The content of an agreement, whether it stands alone or in an agreement file."""
     found = _object_in(file)
@@ -312,13 +263,13 @@ def _content_in(file: Path) -> dict[str, Any]:
 
 
 def _object_in(file: Path) -> dict[str, Any]:
-    text = _bytes_of(file)
+    text = caught(file.read_bytes)
     try:
         found = strict_json(text)
     except InvalidInput:
         found = None
     if not isinstance(found, dict):
-        _stop(f"{file}: filen er ikke entydig JSON", f"{file}: the file is not unambiguous JSON")
+        refuse(f"{file}: filen er ikke entydig JSON", f"{file}: the file is not unambiguous JSON")
     return found
 
 

@@ -1,21 +1,23 @@
 """The application: an API process with everything it has running."""
 
 import asyncio
+import gc
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
+import uvloop
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from torv import web
-from torv.base import background, clock, logs, metrics
+from torv.base import background, logs, metrics
 from torv.base.db import Database
-from torv.base.errors import StateUnconfirmed, TorvError
+from torv.base.errors import TorvError
 from torv.base.feed import Listener
 from torv.base.front import Front
 from torv.base.http import Engine, install_problems
@@ -83,11 +85,13 @@ async def _running(app: FastAPI, settings: Settings, keys: Keys, dsn: str) -> As
         listener=listener, decider=wiring,
     )  # fmt: skip
     app.state.engine = engine
-    app.state.gateway = Gateway(engine, client, lambda: wiring.directory, wiring.may_provide)
-    steps: list[Callable[[], Awaitable[Any]]] = [trail.run, lease.run, listener.run, background.watch_loop]
-    steps.append(lambda: events.watch_subscriptions(database))
-    tasks = [asyncio.create_task(background.forever(step)) for step in steps]
-    await _confirmed(engine)
+    app.state.gateway = Gateway(engine, client, lambda: wiring.directory, wiring.may_provide, wiring.promised)
+    steps = [background.forever(step) for step in (trail.run, lease.run, listener.run, background.watch_loop)]
+    steps.append(background.forever(events.watch_subscriptions, database))
+    tasks = [asyncio.create_task(step) for step in steps]
+    await lease.confirmed(READY_TIME)
+    gc.collect()
+    gc.freeze()  # what is there now stays: looking through it again and again would hold the loop
     try:
         yield
     finally:
@@ -101,16 +105,6 @@ async def _running(app: FastAPI, settings: Settings, keys: Keys, dsn: str) -> As
 
 def _client(keys: Keys, settings: Settings) -> ModuleClient:
     return ModuleClient(keys, settings.issuer, private=settings.private_modules, limits=gateway.limits_of(settings))
-
-
-async def _confirmed(engine: Engine) -> None:
-    deadline = clock.ticks() + READY_TIME
-    while clock.ticks() < deadline:
-        try:
-            return engine.lease.check()
-        except StateUnconfirmed:
-            await asyncio.sleep(0.01)
-    raise StateUnconfirmed
 
 
 async def _live(_: Request) -> Response:
@@ -134,7 +128,7 @@ async def _metrics(_: Request) -> Response:
 def run(settings: Settings, dsn: str, listening: socket.socket) -> NoReturn:
     """Serve as one API process until SIGTERM, and end the process."""
     logs.configure(settings.log_level)
-    asyncio.run(_run(settings, dsn, listening))
+    uvloop.run(_run(settings, dsn, listening))
     raise AssertionError  # `_run` ends the process
 
 

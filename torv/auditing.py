@@ -13,18 +13,21 @@ from uuid import UUID
 import typer
 from joserfc.jwk import ECKey
 
-from torv.acting import act, complain, console, tell
+from torv.acting import act, complain, console, refuse, tell, told
 from torv.base.access import Access, Caller, CallerKind
 from torv.base.db import Database
-from torv.base.errors import InvalidInput, TorvError
+from torv.base.errors import InvalidInput
 from torv.base.ids import new_id
+from torv.base.keyring import HeadKeys
 from torv.base.settings import read_settings
 from torv.base.signing import load_keys
 from torv.ecosystem import audit as log
-from torv.ecosystem.audit import Checked, Flaw, Hearing, Verdict
+from torv.ecosystem.audit import Checked, Flaw, Hearing, Succession, Trust, Verdict, WitnessHeads
 
 T = TypeVar("T")
 commands = typer.Typer(no_args_is_help=True, help="The log that proves itself.")
+keys = typer.Typer(no_args_is_help=True, help="The keys that heads of the log are signed with.")
+commands.add_typer(keys, name="key")
 
 OPERATOR = Caller(kind=CallerKind.OPERATOR, id=UUID(int=0), name="operator")
 WITNESS = "torv-audit.heads"  #: the file, where a witness is a folder
@@ -34,13 +37,15 @@ WitnessFile = Annotated[Path, typer.Argument(help="A file, or a folder on anothe
 
 @commands.command()
 def verify(
-    file: Annotated[Path | None, typer.Argument(help="A bundle; without one, the whole log in the database.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="A bundle or a witness' file; without one, the whole log.")
+    ] = None,
     key: Annotated[Path | None, typer.Option(help="A JWK set with the key of the log's heads.")] = None,
-    fingerprint: Annotated[str, typer.Option(help="Or the thumbprint (RFC 7638) of that key.")] = "",
+    fingerprint: Annotated[str, typer.Option(help="Or the thumbprint (RFC 7638) of any key the log has had.")] = "",
 ) -> None:
-    """Verify the whole log, or, with no database and no network, a bundle that was given out."""
+    """Verify the whole log, or, with no database and no network, a bundle or the file of a witness."""
     if file is not None:
-        _verify_bundle(file, key, fingerprint)
+        _verify_file(file, key, fingerprint)
         return
     verdict = act(lambda dsn: _with_log(dsn, _verify_log))
     _tell(verdict.flaws)
@@ -57,7 +62,7 @@ def export(
 ) -> None:
     """Write entries with all that proves them into a file that anybody can verify. It holds personal data."""
 
-    async def write(database: Database, heads: ECKey) -> None:
+    async def write(database: Database, heads: HeadKeys) -> None:
         draft = file.with_name(f"{file.name}.{os.getpid()}.part")
         try:
             async with database.transaction() as tx:
@@ -76,13 +81,13 @@ def export(
 def witness(place: WitnessFile) -> None:
     """Compare the log with every head that a witness kept, and let it keep the newest one too."""
 
-    async def hear(database: Database, heads: ECKey) -> Hearing:
+    async def hear(database: Database, heads: HeadKeys) -> Hearing:
         async with database.reading() as tx:
-            heard = await log.hear_witness(tx, heads, _read(place))
+            heard = await log.hear_witness(tx, heads, known := _read(place))
         if heard.holds:
             async with database.transaction() as tx:
-                jws = await log.head_for_witness(tx, heads)
-            _append(place, jws)
+                lines = await log.lines_for_witness(tx, heads, known)
+            _append(place, lines)
         return heard
 
     heard = act(lambda dsn: _with_log(dsn, hear))
@@ -102,7 +107,7 @@ def declare_break(
 ) -> None:
     """Declare, after a legitimate restore, which heads were lost, so that the log can go on."""
 
-    async def declare(database: Database, heads: ECKey) -> log.DeclaredBreak:
+    async def declare(database: Database, heads: HeadKeys) -> log.DeclaredBreak:
         async with database.transaction() as tx:
             permit = _permit("declare_break")
             return await log.declare_break(tx, permit, heads, heads=_read(witness), reason=reason)
@@ -116,7 +121,7 @@ def declare_break(
 def erase(person: Annotated[UUID, typer.Argument(help="Whose entries.")]) -> None:
     """Take a person out of all entries that are older than the retention; the log's proofs still hold."""
 
-    async def take_out(database: Database, _: ECKey) -> tuple[int, log.Retention]:
+    async def take_out(database: Database, _: HeadKeys) -> tuple[int, log.Retention]:
         total, count = 0, 1
         while count:
             async with database.transaction() as tx:
@@ -131,49 +136,88 @@ def erase(person: Annotated[UUID, typer.Argument(help="Whose entries.")]) -> Non
     )  # fmt: skip
 
 
+@keys.command("rotate")
+def rotate_key(
+    former_is_lost: Annotated[bool, typer.Option(help="The former key is not there, and cannot sign this.")] = False,
+) -> None:
+    """Let a new key sign the log's heads from now on; the former one signs that too, and is destroyed."""
+
+    async def rotate(database: Database, heads: HeadKeys) -> Succession:
+        async with database.transaction() as tx:
+            said = await log.rotate_key(tx, _permit("rotate_key"), heads, former_is_lost=former_is_lost)
+        heads.take_up(said.kid)
+        return said
+
+    said = act(lambda dsn: _with_log(dsn, rotate))
+    by = "itself alone" if said.former_jws is None else f"its predecessor {said.former}, too"
+    tell(f"Key {said.number} of the log is {said.kid}, in force since {said.since.isoformat()}; signed by {by}.")
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """Every key that the log's heads were signed with, the first one first."""
+
+    async def read(database: Database, _: HeadKeys) -> list[Succession]:
+        async with database.reading() as tx:
+            return await log.list_successions(tx)
+
+    for each in act(lambda dsn: _with_log(dsn, read)):
+        tell(f"{each.number}  {each.kid}  since {each.since.isoformat()}")
+
+
 # ---- the parts -------------------------------------------------------------------------------------------------------
-async def _with_log(dsn: str, verb: Callable[[Database, ECKey], Awaitable[T]]) -> T:
+async def _with_log(dsn: str, verb: Callable[[Database, HeadKeys], Awaitable[T]]) -> T:
     """Do something with the database and the key of the log's heads."""
     heads = load_keys(read_settings().keys_dir).heads
-    database = await Database.open(dsn, 2)
-    try:
+    async with Database.opened(dsn, 2) as database:
         return await verb(database, heads)
-    finally:
-        await database.close()
 
 
-async def _verify_log(database: Database, heads: ECKey) -> Verdict:
+async def _verify_log(database: Database, heads: HeadKeys) -> Verdict:
     with console.status("Reading") as status:
         return await log.verify_log(
                 database, heads, lambda done, total: status.update(f"{done:,} of {total:,} entries")
             )  # fmt: skip
 
 
-def _verify_bundle(file: Path, jwks: Path | None, fingerprint: str) -> None:
+def _verify_file(file: Path, jwks: Path | None, fingerprint: str) -> None:
     try:
-        with file.open(encoding="utf-8") as lines:
-            checked = log.check_bundle(lines, log.trusting(*_trusted(file, jwks, fingerprint)))
-    except (OSError, UnicodeDecodeError) as error:
-        complain(f"{file}: {getattr(error, 'strerror', None) or 'not a text file'}")
-        sys.exit(1)
-    except TorvError as error:
-        complain(error.message(_language()))
-        sys.exit(1)
-    _tell_of_bundle(checked)
-    sys.exit(0 if checked.holds else 1)
+        with told():
+            with file.open(encoding="utf-8") as lines:
+                is_bundle = lines.read(1) in ("{", "")
+            holds = (_verify_bundle if is_bundle else _verify_witness)(file, jwks, fingerprint)
+    except UnicodeDecodeError:
+        refuse(f"{file}: er ikke en tekstfil", f"{file}: not a text file")
+    sys.exit(0 if holds else 1)
 
 
-def _trusted(file: Path, jwks: Path | None, fingerprint: str) -> list[ECKey]:
-    """The keys that may have signed. Without any, tells which key the bundle itself names, and goes no further."""
-    if jwks is not None:
-        return log.keys_of(jwks.read_text(encoding="utf-8"))
+def _verify_bundle(file: Path, jwks: Path | None, fingerprint: str) -> bool:
     with file.open(encoding="utf-8") as lines:
-        own = log.key_in(lines.readline())
-    if own.thumbprint() != fingerprint:
+        own = log.keys_in(lines.readline()) if jwks is None else []
+    with file.open(encoding="utf-8") as lines:
+        checked = log.check_bundle(lines, _trusted(own, jwks, fingerprint))
+    _tell_of_bundle(checked)
+    return checked.holds
+
+
+def _verify_witness(file: Path, jwks: Path | None, fingerprint: str) -> bool:
+    lines = _read(file)
+    kept: WitnessHeads = log.check_witness(lines, _trusted(log.keys_kept(lines), jwks, fingerprint))
+    sizes = [each.size for each in kept.heads] or [0]
+    tell(f"{len(kept.heads)} heads over {min(sizes)} to {max(sizes)} entries, {kept.keys} keys: all of it is signed.")
+    return True
+
+
+def _trusted(own: Sequence[ECKey], jwks: Path | None, fingerprint: str) -> Trust:
+    """The keys that may have signed. Without any, tells which keys the file itself names, and goes no further."""
+    if jwks is not None:
+        return log.trust_in(jwks.read_text(encoding="utf-8"))
+    named = {each.thumbprint(): each for each in own}
+    if fingerprint not in named:
         raise InvalidInput(
-            reason=f"the bundle names the key {own.thumbprint()}; if the municipality says so too, use --fingerprint"
+            reason=f"the file names the keys {', '.join(named)}; if the municipality says so too, use --fingerprint"
         )
-    return [own]
+    return log.trusting(named[fingerprint])
 
 
 def _tell_of_bundle(checked: Checked) -> None:
@@ -205,16 +249,17 @@ def _permit(operation: str) -> Access:
 
 # ---- the witness' file -----------------------------------------------------------------------------------------------
 def _read(place: Path) -> list[str]:
-    """The heads a witness has kept; none if it is new."""
+    """What a witness has kept, line by line; nothing if it is new."""
     file = place / WITNESS if place.is_dir() else place
-    return file.read_text(encoding="utf-8").split() if file.exists() else []
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return [line for line in lines if line.strip()]
 
 
-def _append(place: Path, jws: str) -> None:
-    """Add a head, durably."""
+def _append(place: Path, lines: Sequence[str]) -> None:
+    """Add lines, durably."""
     file = place / WITNESS if place.is_dir() else place
     with file.open("a", encoding="utf-8") as stream:
-        stream.write(jws + "\n")
+        stream.writelines(f"{line}\n" for line in lines)
         stream.flush()
         os.fsync(stream.fileno())
     folder = os.open(file.parent, os.O_RDONLY)

@@ -18,17 +18,18 @@ from rich.progress import Progress, TimeElapsedColumn
 from torv import agreeing, auditing, capabilities, inventory, levels, operating, requiring, running, telling, worker
 from torv import app as api
 from torv.acting import act as _act
-from torv.acting import console
+from torv.acting import caught as _caught
+from torv.acting import console, told
 from torv.acting import run as _run
 from torv.base import logs
 from torv.base.processes import Supervisor
 from torv.base.server import listen
-from torv.base.settings import SettingInvalid, Settings, read_settings
+from torv.base.settings import Settings, read_settings
 from torv.base.trail import check_clock
 from torv.demo import show, tell_story
 from torv.doctor import examine
 from torv.ephemeral import serve_ephemeral
-from torv.interfaces.cpr import Imported, Stage
+from torv.interfaces.cpr import Imported, Stage, write_extract
 from torv.kernel.classification import ChangeKind
 from torv.kernel.organisation import document_of, read_document
 
@@ -108,7 +109,7 @@ def add_user(
 ) -> None:
     """Create an administrator."""
     password = (
-        password_file.read_text().strip()
+        _caught(password_file.read_text).strip()
         if password_file
         else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     )
@@ -156,7 +157,7 @@ def import_cpr(file: Path) -> None:
 @imports.command("organisation")
 def import_organisation(file: Path) -> None:
     """Import units, employees and positions from a file of the form torv-organisation/1: whole, or not at all."""
-    organisation = read_document(file.read_bytes())
+    organisation = _caught(lambda: read_document(file.read_bytes()))
     done = _act(lambda dsn: operating.take_in_organisation(dsn, organisation))
     console.print(f"{done.added} added, {done.changed} changed, {done.unchanged} unchanged.", highlight=False)
 
@@ -166,6 +167,17 @@ def export_organisation() -> None:
     """Write all units, employees and positions, past and planned, as torv-organisation/1 to standard output."""
     organisation = _act(operating.give_out_organisation)
     sys.stdout.write(json.dumps(document_of(organisation), ensure_ascii=False, indent=1) + "\n")
+
+
+@exports.command("made-up-cpr")
+def export_made_up(
+    file: Path,
+    persons: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many persons.")] = 200,
+    seed: Annotated[int, typer.Option(help="The same seed, the same persons.")] = 1,
+) -> None:
+    """Write an extract such as the national register's, about people who do not exist."""
+    records = _caught(lambda: write_extract(file, persons=persons, seed=seed))
+    console.print(f"{persons} persons in {records} records. Bring them in by: torv import cpr {file}", soft_wrap=True)
 
 
 @keys.command("rotate")
@@ -248,11 +260,8 @@ def _on_stop() -> asyncio.Event:
 
 def main() -> None:
     """The entry point."""
-    try:
+    with told():
         commands()
-    except SettingInvalid as error:
-        console.print(f"torv: {error}", style="red", markup=False)
-        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -59,17 +59,13 @@ def _every(page: Callable[[Tx, Wanted], Awaitable[list[T]]]) -> list[T]:
 
     async def read(dsn: str) -> list[T]:
         found: list[T] = []
-        database = await Database.open(dsn, 1)
-        try:
-            async with database.transaction() as tx:
-                while True:
-                    after = [found[-1].release_id, found[-1].number] if found else None
-                    part = await page(tx, Wanted(size=LARGEST_SIZE, after=after, binding=b""))
-                    found += part[:LARGEST_SIZE]
-                    if len(part) <= LARGEST_SIZE:
-                        return found
-        finally:
-            await database.close()
+        async with Database.opened(dsn, 1) as database, database.transaction() as tx:
+            while True:
+                after = [found[-1].release_id, found[-1].number] if found else None
+                part = await page(tx, Wanted(size=LARGEST_SIZE, after=after, binding=b""))
+                found += part[:LARGEST_SIZE]
+                if len(part) <= LARGEST_SIZE:
+                    return found
 
     return act(read)
 

@@ -33,6 +33,7 @@ def show(
     """Show the statement of a month; before it is sealed, how it stands so far."""
     found = act(lambda dsn: _read(dsn, agreement, month, version))
     plain = {"version": found.version, "reason": found.reason, "hash": found.hash, "content": found.content}
+    plain |= {"units": {str(each.id): each.name for each in found.units}} if found.units else {}
     sys.stdout.write(json.dumps(plain, ensure_ascii=False, indent=1) + "\n" if as_json else text_of(found))
 
 
@@ -41,9 +42,5 @@ async def _read(dsn: str, agreement: UUID, month: str, version: int | None) -> L
         caller=OPERATOR, service="service_levels", operation="read", category="agreement",
         categories=frozenset({"agreement"}), request_id=new_id(),
     )  # fmt: skip
-    database = await Database.open(dsn, 1)
-    try:
-        async with database.transaction() as tx:
-            return await read_statement(tx, access, agreement, month_of(month), version=version)
-    finally:
-        await database.close()
+    async with Database.opened(dsn, 1) as database, database.transaction() as tx:
+        return await read_statement(tx, access, agreement, month_of(month), version=version)

@@ -66,14 +66,11 @@ async def prepare(dsn: str) -> list[str]:
 
     Raises Unfit for a database that may lose what it has acknowledged, or is too old.
     """
-    database = await Database.open(dsn, 2)
-    try:
+    async with Database.opened(dsn, 2) as database:
         await check_durability(database)
         ran = await migrate(database, schema_folders())
         await add_shipped_contracts(database)
         return ran
-    finally:
-        await database.close()
 
 
 async def check_durability(database: Database) -> None:

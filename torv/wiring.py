@@ -6,6 +6,7 @@ Identity decides for people, agreements for modules. What they decide by is read
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from starlette.requests import cookie_parser
@@ -32,8 +33,9 @@ from torv.ecosystem.modules import (
     read_access_token,
     shipped_contracts,
 )
+from torv.ecosystem.requirements import AddedField, load_additions
 from torv.kernel import records
-from torv.kernel.identity import decide, find_caller, rights_of_user
+from torv.kernel.identity import act_for_user, decide, find_caller
 
 #: the slices in the order of their foreign keys
 _KERNEL = ("persons", "classification", "organisation", "identity", "records")
@@ -67,6 +69,7 @@ class Wiring(Decider):
         self.loaded = Loaded()
         self._tokens: dict[str, AccessToken] = {}
         self._quotas = Quotas(database)
+        self._fields: tuple[AddedField, ...] = ()
         self.directory = Directory(releases={}, routes={}, operations={})
         self.lease: Lease | None = None
 
@@ -76,8 +79,13 @@ class Wiring(Decider):
         return self.lease
 
     async def _learn(self, tx: Tx) -> None:
-        loaded, directory = await load_policy(tx, self.loaded), await load_directory(tx)
-        self.loaded, self.directory = loaded, directory
+        loaded, directory, additions = (
+            await load_policy(tx, self.loaded),
+            await load_directory(tx, self.directory),
+            await load_additions(tx),
+        )
+        self.loaded, self.directory = loaded, replace(directory, added=additions.operations, demanded=additions.answers)
+        self._fields = additions.fields
 
     async def identify(self, headers: Mapping[str, str]) -> Caller | None:
         """The caller of a bearer token (a module's, or a user's session) or of the session cookie."""
@@ -105,6 +113,8 @@ class Wiring(Decider):
             permit = _as_a_party(caller, demand, request_id)
         else:
             permit = self.loaded.policy.decide(caller, release.module_name, demand, clock.now(), request_id)
+        if self._fields and demand.service == "records" and demand.is_write:
+            permit = replace(permit, also_fits=self._also_fits(release))
         return permit if caller.on_behalf_of is None else _as_far_as_the_user(permit, caller, demand, request_id)
 
     async def spend(self, access: Access, kind: str, amount: int) -> None:
@@ -128,6 +138,21 @@ class Wiring(Decider):
             raise NotIdentified
         return self.loaded.policy.decide(caller, release.module_name, demand, clock.now(), new_id())
 
+    def promised(self, release: Release, capability: str, major: int) -> frozenset[str]:
+        """The requirement sets that a release's agreements in force promise for a version of a capability."""
+        policy, now = self.loaded.policy, clock.now()
+        return policy.promised_sets(release.partner_id, release.module_name, capability, major, now)
+
+    def _also_fits(self, release: Release) -> dict[tuple[str, str], tuple[Mapping[str, Any], ...]]:
+        """What the records of a release must have by the sets that it keeps and its agreements promise."""
+        found: dict[tuple[str, str], tuple[Mapping[str, Any], ...]] = {}
+        for each in self._fields:
+            promised = self.promised(release, each.capability, each.major) if release.id in each.kept_by else ()
+            if each.requirement_set in promised:
+                place = each.capability, each.record_type
+                found[place] = (*found.get(place, ()), each.schema)
+        return found
+
     def _confirmed(self) -> None:
         assert self.lease is not None
         self.lease.check()
@@ -150,10 +175,10 @@ class Wiring(Decider):
         if caller.on_behalf_of is None:
             return caller
         async with self._database.reading() as tx:
-            rights = await rights_of_user(tx, caller.on_behalf_of)
-        if rights is None:
+            acting = await act_for_user(tx, caller)
+        if acting is None:
             raise NotIdentified
-        return replace(caller, rights=rights)
+        return acting
 
     async def _user(self, token: str) -> Caller:
         async with self._database.reading() as tx:

@@ -3,25 +3,28 @@
 import asyncio
 import contextlib
 
-from joserfc.jwk import ECKey
+import uvloop
 
 from torv.base import background, clock, db, feed, idempotency
 from torv.base.db import Database
 from torv.base.feed import Listener
+from torv.base.keyring import HeadKeys
+from torv.base.lease import Lease
 from torv.base.settings import Settings
-from torv.base.signing import load_keys
+from torv.base.signing import load_keys, sign
 from torv.base.trail import check_clock
 from torv.ecosystem.audit import sign_heads
 from torv.ecosystem.events import Poster, Sender, forget_old_events
 from torv.ecosystem.gateway import ModuleClient, forget_old_calls
 from torv.ecosystem.modules import HealthWatch, forget_old_assertions
 from torv.ecosystem.moves import Driver
-from torv.ecosystem.service_levels import gather_all, seal_months
+from torv.ecosystem.service_levels import forget_old_minutes, gather_all, seal_months
 from torv.interfaces.cpr import forget_unknown_records
 from torv.kernel.persons import refresh_snapshots
 from torv.kernel.records import derive_again
 from torv.wiring import STREAMS, Wiring
 
+CONFIRMED_WITHIN = 10.0  #: seconds that the first confirmation of the lease may take
 TIDY_EVERY = 60.0  #: seconds
 GATHER_EVERY = 1.0  #: seconds between two looks at what the log says of service levels
 SEAL_EVERY = 600.0  #: seconds between two looks whether a month is to be sealed
@@ -41,28 +44,31 @@ async def work(settings: Settings, dsn: str) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(background.forever(lease.run))
-            driver = Driver(database, client, wiring.may_provide)
+            driver = Driver(database, client, wiring.may_provide, lambda receipt: sign(receipt, keys.signing))
             sender = Sender(database, keys, poster, wiring.may_provide, listener, quota=wiring)
             group.create_task(background.forever(listener.run))
             watch = HealthWatch(database, client.health)
-            group.create_task(background.forever(lambda: _lead(database, driver, sender, watch, keys.heads)))
+            group.create_task(background.forever(_lead, database, lease, driver, sender, watch, keys.heads))
     finally:
         await poster.close()
         await client.close()
         await database.close()
 
 
-async def _lead(database: Database, driver: Driver, sender: Sender, watch: HealthWatch, heads: ECKey) -> None:
+async def _lead(
+    database: Database, lease: Lease, driver: Driver, sender: Sender, watch: HealthWatch, heads: HeadKeys
+) -> None:
     """Lead: whatever of this fails ends all of it, so that nobody sequences or moves without the leadership."""
+    await lease.confirmed(CONFIRMED_WITHIN)  # before that, nobody could say whom events may be sent to
     async with feed.lead(database) as line, asyncio.TaskGroup() as group:
         group.create_task(feed.sequence_all(line, STREAMS))
         group.create_task(background.forever(driver.run))
         group.create_task(background.forever(sender.run))
         group.create_task(background.forever(watch.run))
-        group.create_task(background.forever(lambda: sign_heads(database, heads)))
-        group.create_task(background.forever(lambda: _tidy(database)))
-        group.create_task(background.forever(lambda: _derive(database)))
-        group.create_task(background.forever(lambda: _measure(database)))
+        group.create_task(background.forever(sign_heads, database, heads))
+        group.create_task(background.forever(_tidy, database))
+        group.create_task(background.forever(_derive, database))
+        group.create_task(background.forever(_measure, database))
 
 
 async def _tidy(database: Database) -> None:
@@ -95,6 +101,7 @@ async def _measure(database: Database) -> None:
         await gather_all(database)
         if clock.ticks() - sealed_at >= SEAL_EVERY:
             await seal_months(database)
+            await forget_old_minutes(database)
             sealed_at = clock.ticks()
         await asyncio.sleep(GATHER_EVERY)
 
@@ -110,4 +117,4 @@ async def _refresh_persons(database: Database) -> None:
 def run(settings: Settings, dsn: str) -> None:
     """Run a worker until it is told to stop."""
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(work(settings, dsn))
+        uvloop.run(work(settings, dsn))

@@ -14,7 +14,8 @@ from starlette.responses import Response
 from torv_sdk.canonical import parse
 from torv_sdk.client import KernelClient
 from torv_sdk.problems import KernelRefusal, Problem, invalid
-from torv_sdk.records import Records
+from torv_sdk.records import Record, Records
+from torv_sdk.telling import Teller
 from torv_sdk.tokens import Caller
 
 LARGEST_BODY = 1024 * 1024
@@ -40,6 +41,11 @@ class Call:
     kernel: KernelClient  #: for reading more of Torv; on the user's behalf with `on_behalf_of=call.caller`
     path: Mapping[str, str] = field(default_factory=dict)  #: the address's variable parts, by their names
     major: int = 1  #: the major version of the contract that the caller means
+    teller: Teller | None = None  #: of the module; None: nothing is told
+
+    async def tell(self, event_type: str, record: Record, data: Mapping[str, Any]) -> bool:
+        """Publish an event about a record that was written, if the agreement permits it; see `Teller`."""
+        return self.teller is not None and await self.teller.tell(self.kernel, event_type, record, data)
 
     def json(self) -> dict[str, Any]:
         """The body, an object; read strictly (see `canonical.parse`)."""
@@ -98,6 +104,8 @@ def dump(value: Any) -> str:
 
 
 def json_response(value: Any, status: int = 200) -> Response:
+    if status == 204:  # RFC 9110: there is nothing in it
+        return Response(status_code=status)
     return Response(dump(value), status, media_type="application/json")
 
 

@@ -109,6 +109,13 @@ class Contract:
         media = described.get("content", {}).get("application/json", {})
         return status, self._resolved(media.get("schema", {}))
 
+    def may_mark(self, record_type: str, name: str) -> bool:
+        """Whether a record of a type may have `true` under a name."""
+        file = next(each["schema"] for each in self._about["records"] if each["type"] == record_type)
+        schema = parse((self.folder / file).read_bytes())
+        known = schema.get("properties", {}).get(name)
+        return schema.get("additionalProperties") is not False if known is None else known.get("type") == "boolean"
+
     def answer_part(self, name: str, place: str) -> dict[str, Any]:
         """The schema of a part of an operation's success; `*` stands for a list's entries. Empty if none is given."""
         schema = self.answer_schema(name)[1]
@@ -144,6 +151,8 @@ class Contract:
         if str(status) not in responses:
             return f"the contract knows no answer {status} of {name}"
         content = self._resolved(responses[str(status)]).get("content", {})
+        if status == 204 and not content:
+            return None if body is None else f"{name} answered {status} with something in it"
         if media_type not in content:
             return f"{name} answered {status} as {media_type or 'nothing'}, not as {' or '.join(content)}"
         complaint = self._complaint(content[media_type].get("schema", {}), body)

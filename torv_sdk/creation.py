@@ -21,14 +21,8 @@ _FILES = {
     "{name}.py": "module.py.template",
     "tests/test_{name}.py": "test_module.py.template",
 }
-_SDK = ("Problem", "Record", "Settings", "bucket", "instant")  #: what a module may need of the SDK, besides the rest
-
-_FIND = '''
-    def find(self, record_type: str, record_id: UUID) -> Record | None:
-        """A record's latest version; None if there is none of this type."""
-        record = self._buckets.get(bucket(record_id), {}).get(record_id)
-        return record if record is not None and record.type == record_type else None
-'''  #: of the store, where an address names a record
+REMOVED = "removed"  #: what a record says of itself that an operation has removed: nothing is ever deleted in Torv
+_SDK = ("Problem", "Record", "Settings", "instant")  #: what a module may need of the SDK, besides the rest
 
 
 def add_to(commands: Any) -> None:
@@ -41,8 +35,15 @@ def add_to(commands: Any) -> None:
 
 
 def _new(options: argparse.Namespace) -> str:
-    place = make_module(options.name, contract_named(options.contract), options.into)
-    return f"{place} is made. Look at {place / options.name}.py, and run: pip install {place}"
+    contract = contract_named(options.contract)
+    place = make_module(options.name, contract, options.into)
+    told = f"{place} is made. Look at {place / options.name}.py, and run: pip install {place}"
+    if left := unwritten(contract):
+        told += (
+            f"\nStill to be written: {', '.join(left)}. The contract does not say which record they read or write, or a"
+            "\nrecord has no field for what they do. Until then they answer 501, which certification refuses."
+        )
+    return told
 
 
 def make_module(name: str, contract: "Contract", into: Path) -> Path:
@@ -71,7 +72,7 @@ def _known(name: str, contract: "Contract") -> dict[str, str]:
         "major": str(contract.major), "danish": contract.title["da"], "operations": operations, "stamps": stamps,
         "version": contract.version, "needs": ", ".join(contract.needs), "sdk": version("torv-sdk"),
         "categories": ", ".join(contract.categories),
-        "imports": ", ".join(imports), "find": _FIND if "memory.find(" in operations else "",
+        "imports": ", ".join(imports),
     }  # fmt: skip
 
 
@@ -82,8 +83,17 @@ def _operation(contract: "Contract", operation: "Operation") -> str:
         f"async def {operation.name}(call: Call) -> Answer:",
         f'    """{contract.summary(operation.name)}."""',
     ]
-    lines = _safe(contract, operation) if operation.is_safe else _unsafe(contract, operation)
-    return "\n" + "".join(f"    {line}\n" for line in [*head, *(f"    {line}" for line in lines or _unknown())])
+    lines = _body(contract, operation) or _unknown()
+    return "\n" + "".join(f"    {line}\n" for line in [*head, *(f"    {line}" for line in lines)])
+
+
+def unwritten(contract: "Contract") -> list[str]:
+    """The operations of a contract that are left to whoever writes the module: their shape says too little."""
+    return [each.name for each in contract.operations.values() if not _body(contract, each)]
+
+
+def _body(contract: "Contract", operation: "Operation") -> list[str]:
+    return _safe(contract, operation) if operation.is_safe else _unsafe(contract, operation)
 
 
 def _safe(contract: "Contract", operation: "Operation") -> list[str]:
@@ -96,8 +106,13 @@ def _safe(contract: "Contract", operation: "Operation") -> list[str]:
 
 def _unsafe(contract: "Contract", operation: "Operation") -> list[str]:
     body, own = contract.body_schema(operation.name), _own_variable(operation)
-    if body is None or operation.method == "DELETE":
-        return []
+    if operation.method == "DELETE":
+        return _marking(contract, operation, own, REMOVED) if own else []
+    if body is None and (about := _record_variable(operation)):
+        mark = operation.path.rpartition("/")[2].replace("-", "_").replace(".", "_").replace("~", "_")
+        return [] if own else _marking(contract, operation, about, mark)
+    if body is None:
+        return _writing(contract, operation, None) if operation.method == "POST" else []
     if own:
         return _changing(contract, operation, own)
     return _writing(contract, operation, body) if operation.method == "POST" else []
@@ -113,14 +128,43 @@ def _own_variable(operation: "Operation") -> str | None:
     return last[1:-1] if last.startswith("{") and last != "{person_id}" else None
 
 
-def _found(contract: "Contract", operation: "Operation", own: str) -> list[str]:
-    """Finds the record that the address names."""
+def _record_variable(operation: "Operation") -> str | None:
+    """The last variable part of an address that names a record; None if there is none."""
+    found = [each for each in _variables(operation) if each != "person_id"]
+    return found[-1] if found else None
+
+
+def _removes(contract: "Contract", record_type: str) -> bool:
+    """Whether an operation removes records of a type: they are then marked, and found no more."""
+    return any(
+        each.method == "DELETE" and _own_variable(each) and _record_type(contract, each) == record_type
+        for each in contract.operations.values()
+    )
+
+
+def _marking(contract: "Contract", operation: "Operation", own: str, mark: str) -> list[str]:
+    """Writes a new version that says what was done; nothing where a record of the type may not say so."""
+    if not contract.may_mark(_record_type(contract, operation), mark):
+        return []
+    status, _ = contract.answer_schema(operation.name)
+    answer = "None" if status == 204 else "show(record)"
+    return [
+        *_found(contract, operation, own, is_removing=mark == REMOVED),
+        f'record = await call.records.change(record, {{**record.body, "{mark}": True}})',
+        f"return Answer({answer}, status={status})",
+    ]
+
+
+def _found(contract: "Contract", operation: "Operation", own: str, *, is_removing: bool = False) -> list[str]:
+    """Finds the record that the address names; one that was removed only for being removed once more."""
+    is_gone = f' or "{REMOVED}" in record.body' if _removes(contract, _record_type(contract, operation)) else ""
+    is_gone = "" if is_removing else is_gone
     return [
         f'record = memory.find("{_record_type(contract, operation)}", call.uuid("{own}", call.path["{own}"]))',
         *(
-            ['if record is None or str(record.person_id) != call.path["person_id"]:']
+            [f'if record is None or str(record.person_id) != call.path["person_id"]{is_gone}:']
             if "person_id" in _variables(operation)
-            else ["if record is None:"]
+            else [f"if record is None{is_gone}:"]
         ),
         '    raise Problem(404, "not_found", "There is no such thing here.")',
     ]
@@ -134,17 +178,16 @@ def _changing(contract: "Contract", operation: "Operation", own: str) -> list[st
     kept = "{**record.body, **body}" if operation.method == "PATCH" else "body"
     return [
         *lines,
-        "record = await call.records.write(",
-        f"    record.type, person_id=record.person_id, body={kept},",
-        "    record_id=record.id, expected_version=record.version,",
-        ")",
-        f"return Answer(show(record), status={status})",
+        f"record = await call.records.change(record, {kept})",
+        f"return Answer({'None' if status == 204 else 'show(record)'}, status={status})",
     ]
 
 
-def _writing(contract: "Contract", operation: "Operation", body: dict[str, Any]) -> list[str]:
-    """Writes one record from the body."""
+def _writing(contract: "Contract", operation: "Operation", body: dict[str, Any] | None) -> list[str]:
+    """Writes one record from the body, or from the address alone where the operation takes none."""
     lines = ["body = call.json()", f'CONTRACT.check_body("{operation.name}", body)']
+    if body is None:
+        lines, body = ["body: dict[str, Any] = {}"], {}
     lines += [f'body["{each}"] = call.path["{each}"]' for each in _variables(operation) if each != "person_id"]
     if "person_id" in _variables(operation):
         lines += ['person_id = call.uuid("person_id", call.path["person_id"])', 'body.pop("person_id", None)']
@@ -158,7 +201,7 @@ def _writing(contract: "Contract", operation: "Operation", body: dict[str, Any])
     lines.append(
         f'record = await call.records.write("{_record_type(contract, operation)}", person_id=person_id, body=body)'
     )
-    return [*lines, f"return Answer(show(record), status={status})"]
+    return [*lines, f"return Answer({'None' if status == 204 else 'show(record)'}, status={status})"]
 
 
 def _listing(contract: "Contract", operation: "Operation") -> list[str]:
@@ -168,19 +211,20 @@ def _listing(contract: "Contract", operation: "Operation") -> list[str]:
     if len(lists) != 1 or set(schema.get("required", [])) - set(lists):
         return []
     parameters = {each["name"]: each for each in contract.query_parameters(operation.name)}
-    lines = [
-        f'CONTRACT.check_query("{operation.name}", call.query)',
-        f'found = memory.newest("{_record_type(contract, operation)}")',
-    ]
+    record_type, about = _record_type(contract, operation), ""
+    lines = [f'CONTRACT.check_query("{operation.name}", call.query)']
+    if "person_id" in _variables(operation) or "person_id" in parameters:
+        place = 'call.path["person_id"]' if "person_id" in _variables(operation) else 'call.query.get("person_id")'
+        lines.append(f'person_id = call.uuid("person_id", {place})')
+        about = ", person_id=person_id"
+    lines.append(f'found = memory.newest("{record_type}"{about})')
+    if _removes(contract, record_type):
+        lines.append(f'found = [record for record in found if "{REMOVED}" not in record.body]')
     lines += [
         f'found = [record for record in found if record.body.get("{each}") == call.path["{each}"]]'
         for each in _variables(operation)
         if each != "person_id"
     ]
-    if "person_id" in _variables(operation) or "person_id" in parameters:
-        place = 'call.path["person_id"]' if "person_id" in _variables(operation) else 'call.query.get("person_id")'
-        lines.append(f'person_id = call.uuid("person_id", {place})')
-        lines.append("found = [record for record in found if record.person_id == person_id]")
     if limit := parameters.get("limit", {}).get("schema"):
         most = limit.get("maximum", 200)
         lines.append(f'found = found[: call.number("limit", default={limit.get("default", most)}, most={most})]')
@@ -188,7 +232,7 @@ def _listing(contract: "Contract", operation: "Operation") -> list[str]:
 
 
 def _unknown() -> list[str]:
-    return ['raise Problem(503, "not_written_yet", "This part of the module is still to be written.", retry_after=60)']
+    return ['raise Problem(501, "not_written_yet", "This operation is still to be written.")']
 
 
 def _record_type(contract: "Contract", operation: "Operation") -> str:

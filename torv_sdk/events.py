@@ -95,6 +95,7 @@ class SeenEvents:
     """Which events were handled, in a SQLite file of the module's own: also after a restart."""
 
     def __init__(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(file, check_same_thread=False)
         self._database.execute("pragma journal_mode = wal")
         self._database.execute("create table if not exists seen (id text primary key, at real not null) without rowid")
@@ -184,7 +185,8 @@ class Events:
         query: dict[str, str | int] = {"capability": capability, "limit": 200, "wait": wait}
         page = await kernel.get("/api/v1/events", query, wait=wait, patience=0)
         await self.take([Event.from_wire(each) for each in page["events"]], seen)
-        given, key = {"capability": capability, "position": page["position"]}, f"ack {capability} {page['position']}"
+        given = {"capability": capability, "position": page["position"], "turns": page["turns"]}
+        key = f"ack {capability} {page['position']}"
         await kernel.post("/api/v1/events/acknowledgements", given, key=f"{key} {time.time_ns()}", headers={})
 
 

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import yaml
 from joserfc.jwk import ECKey
 
 from torv_sdk.canonical import canonical, parse
-from torv_sdk.client import register
+from torv_sdk.client import KernelClient, register
 from torv_sdk.keys import read_key, sign_manifest
 
 #: a line of a requirements file that names one exact version
@@ -37,6 +38,13 @@ def add_to(commands: Any) -> None:
     order.add_argument("--address", help="where the release answers; if the manifest does not say")
     order.add_argument("--release-key", type=Path, help="the release's own key; if the manifest does not say")
     order.set_defaults(run=_register)
+    end = commands.add_parser("retire", help="take a release of yours out of use for good; not while it is used")
+    end.add_argument("release", help="its id")
+    end.add_argument("--url", required=True, help="Torv's address")
+    end.add_argument("--key", type=Path, required=True, help="the key of one of your releases")
+    end.add_argument("--client-id", required=True, help="that release's id")
+    end.add_argument("--json", action="store_true", help="everything Torv says, for programs")
+    end.set_defaults(run=_retire)
 
 
 def _check(options: argparse.Namespace) -> str:
@@ -58,6 +66,20 @@ def _register(options: argparse.Namespace) -> str:
     answer = asyncio.run(send(manifest, options.url.rstrip("/"), read_key(options.key), options.signer))
     shown = {"release": answer["id"], "module": answer["module_id"], "state": answer["state"]}
     return json.dumps(shown, indent=2)
+
+
+def _retire(options: argparse.Namespace) -> str:
+    release = asyncio.run(retire(UUID(options.release), options.url.rstrip("/"), options.client_id, options.key))
+    if options.json:
+        return json.dumps(release, ensure_ascii=False, indent=1)
+    return f"{release['module_name']} {release['version']} er udgået."
+
+
+async def retire(release: UUID, url: str, client_id: str, key: Path) -> dict[str, Any]:
+    """Take a release of the same partner out of use. Once more changes nothing. Raises KernelRefusal."""
+    async with KernelClient(url, client_id, read_key(key)) as torv:
+        path = f"/api/v1/releases/{release}/retirement"
+        return dict(await torv.post(path, {}, key=f"retire {release}", headers={}))
 
 
 async def send(manifest: dict[str, Any], url: str, key: ECKey, signer: str) -> Any:

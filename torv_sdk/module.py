@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 import torv_contracts
@@ -29,6 +30,7 @@ from torv_sdk.records import Records, follow, parse_buckets
 from torv_sdk.server import serve
 from torv_sdk.settings import Settings
 from torv_sdk.store import Store
+from torv_sdk.telling import Teller
 from torv_sdk.tokens import Caller, CallerTokens
 
 Handler = Callable[[Call], Awaitable[Answer]]
@@ -50,23 +52,29 @@ class Module:
         store: Store,
         *,
         pulls_events: bool = False,
+        profiles: Sequence[Path] = (),
     ) -> None:
         """`major` is the contract's major version, or several; calls that name none are taken to mean the first.
 
+        `profiles`: files of the municipal profiles whose operations this release has beside the contract's.
         `pulls_events`: ask Torv for events instead of taking what it pushes, where it cannot reach us.
         """
         self._majors = (major,) if isinstance(major, int) else tuple(major)
         contracts = {each: _about(capability, each) for each in self._majors}
         self._settings, self._capability, self._store = settings, capability, store
-        self._places = Places({each: contract["operations"] for each, contract in contracts.items()})
+        added = [_added(file, capability) for file in profiles]
+        self._places = Places({
+            each: [*contract["operations"], *(o for about, some in added if about == each for o in some)]
+            for each, contract in contracts.items()
+        })  # fmt: skip
         self._types = {entry["type"] for contract in contracts.values() for entry in contract["records"]}
         self._handlers: dict[tuple[int, str], Handler] = {}
         self._pages: dict[tuple[str, str], PageHandler] = {}
-        self._caught_up = asyncio.Event()
+        self._caught_up, self._teller = asyncio.Event(), Teller(capability)
         self._events, self._pulls_events = Events(), pulls_events
 
     def operation(self, name: str, *, major: int | None = None) -> Callable[[Handler], Handler]:
-        """Declare the handler of one of the contract's operations, in one major version or all that have it.
+        """Declare the handler of an operation of the contract or a profile, in one major version or all that have it.
 
         Raises LookupError for an unknown one.
         """
@@ -185,7 +193,7 @@ class Module:
                 kernel, self._capability, self._store, key=key, trace={"Torv-Call": trace} if trace else {}
             )
             content, query = await calls.content(request), calls.query(request)
-            call = Call(caller, query, content, records, kernel, place.variables, major)
+            call = Call(caller, query, content, records, kernel, place.variables, major, self._teller)
             answer = await self._handlers[major, place.name](call)
             return calls.json_response(answer.body, answer.status)
 
@@ -200,7 +208,9 @@ class Module:
             try:
                 if not self._caught_up.is_set():
                     raise Problem(503, "catching_up", "The module is still reading the feed.", retry_after=1)
-                return pages.page_response(await handler(await pages.visited(request, caller, records, kernel)))
+                return pages.page_response(
+                    await handler(await pages.visited(request, caller, records, kernel, self._teller))
+                )
             except Problem as problem:
                 return pages.problem_page(problem)
 
@@ -240,6 +250,14 @@ def _about(capability: str, major: int) -> dict[str, Any]:
     """A contract's contract.yaml. Raises ContractUnknown."""
     text = (torv_contracts.folder(capability, major) / "contract.yaml").read_text("utf-8")
     return dict(yaml.safe_load(text))
+
+
+def _added(file: Path, capability: str) -> tuple[int, list[dict[str, Any]]]:
+    """The major version that a profile is about, and its operations. Raises ValueError for another capability's."""
+    content = yaml.safe_load(file.read_text("utf-8"))
+    if content["capability"] != capability:
+        raise ValueError(f"{file} is about {content['capability']}, not {capability}")
+    return int(content["major"]), list(content.get("operations", ()))
 
 
 def _guarded(

@@ -7,6 +7,7 @@ elsewhere, forms go to the same module. Links begin with `page.base`; every form
 import html
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
@@ -15,7 +16,8 @@ from starlette.responses import Response
 from torv_sdk import calls
 from torv_sdk.client import KernelClient
 from torv_sdk.problems import Problem
-from torv_sdk.records import Records
+from torv_sdk.records import Record, Records
+from torv_sdk.telling import Teller
 from torv_sdk.tokens import Caller
 
 AT = "/torv/pages"  #: where Torv asks for pages
@@ -35,6 +37,11 @@ class Page:
     records: Records  #: for writing while this form is handled
     kernel: KernelClient
     key: str
+    teller: Teller | None = None  #: of the module; None: nothing is told
+
+    async def tell(self, event_type: str, record: Record, data: Mapping[str, Any]) -> bool:
+        """Publish an event about a record that was written, if the agreement permits it; see `Teller`."""
+        return self.teller is not None and await self.teller.tell(self.kernel, event_type, record, data)
 
     def link(self, path: str, **query: str) -> str:
         """The address of another page of this module, for an attribute in quotation marks."""
@@ -67,12 +74,12 @@ class GoTo:
 PageHandler = Callable[[Page], Awaitable[Shown | GoTo]]
 
 
-async def visited(request: Request, caller: Caller, records: Records, kernel: KernelClient) -> Page:
+async def visited(request: Request, caller: Caller, records: Records, kernel: KernelClient, teller: Teller) -> Page:
     """The visit that a request from Torv is. Raises Problem for what is no form."""
     return Page(
         caller=caller, base=calls.header(request, "torv-page-base"), key=calls.header(request, "torv-page-key"),
         language=calls.header(request, "accept-language") or "da", query=calls.query(request),
-        form=await _form(request), cookies=request.cookies, records=records, kernel=kernel,
+        form=await _form(request), cookies=request.cookies, records=records, kernel=kernel, teller=teller,
     )  # fmt: skip
 
 

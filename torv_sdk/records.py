@@ -12,6 +12,7 @@ from uuid import UUID
 from torv_sdk.canonical import canonical
 from torv_sdk.client import KernelClient
 from torv_sdk.instants import instant
+from torv_sdk.problems import KernelRefusal
 
 if TYPE_CHECKING:
     from torv_sdk.store import Store
@@ -120,6 +121,22 @@ class Records:
         record = Record.from_wire(answer)
         await self._store.put(record)
         return record
+
+    async def change(self, record: Record, body: Mapping[str, Any]) -> Record:
+        """Write the next version of a record. Raises KernelRefusal.
+
+        A call that is tried again finds the record as it left it, and gets it once more; has somebody changed it since,
+        it is refused as the kernel refuses it, and nothing is written.
+        """
+        try:
+            return await self.write(
+                record.type, person_id=record.person_id, body=body, record_id=record.id,
+                expected_version=record.version,
+            )  # fmt: skip
+        except KernelRefusal as refusal:
+            if refusal.code != "idempotency_key_reused" or record.body != dict(body):
+                raise
+            return record
 
     def _next_key(self) -> str:
         """The caller's key for the first record, one derived from it for each further record of the call."""

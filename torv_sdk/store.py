@@ -1,9 +1,13 @@
-"""What a module's own store must be able to do for the SDK."""
+"""What a module's own store must be able to do for the SDK; `MemoryStore` and `SqliteStore` can do it."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
+from operator import attrgetter
 from typing import Protocol
 
 from torv_sdk.records import Record
+
+SortKey = Callable[[Record], str]  #: the later record has the greater text
+when_recorded: SortKey = attrgetter("at")
 
 
 class Store(Protocol):

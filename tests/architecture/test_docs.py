@@ -13,6 +13,7 @@ import pytest
 from torv import ecosystem, interfaces, kernel
 from torv.base.errors import TorvError
 from torv.base.settings import Settings
+from torv.ecosystem.moves import Reason
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -74,3 +75,8 @@ def test_no_explained_setting_is_gone() -> None:
 def test_every_value_a_slice_hands_out_stands_in_the_glossary() -> None:
     words = re.findall(r"^\| `(\w+)` \|", (REFERENCE / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert exported_values() == sorted(words)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_why_a_move_may_end_is_explained(reason: Reason) -> None:
+    assert f"`{reason}`" in (ROOT / "docs" / "how-to" / "switch-a-supplier.md").read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ SLICE_FILES = {"__init__.py", "models.py", "queries.sql", "service.py", "api.py"
 LACKS: dict[str, tuple[set[str], str]] = {}
 SHAPELESS = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc", "tools", "lib"}
 LARGEST_FILE = 400
+LARGEST_MODULE = 120  #: a supplier reads one of ours in a quarter of an hour
 LONGEST_FUNCTION = 40
 
 each_slice = pytest.mark.parametrize("folder", SLICES, ids=lambda folder: folder.name)
@@ -68,6 +69,12 @@ def test_a_slice_is_entered_by_its_front_door_only() -> None:
             if module != door or not set(names) <= set(offers(doors[door])):
                 found.append(f"{name_of(path)} takes {', '.join(names) or 'all'} from {module}")
     assert found == []
+
+
+def test_a_module_is_short() -> None:
+    sizes = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files("modules")}
+    assert len(sizes) >= 2
+    assert {name: size for name, size in sizes.items() if size > LARGEST_MODULE} == {}
 
 
 def test_a_module_imports_the_sdk_and_nothing_else() -> None:

@@ -61,9 +61,8 @@ def test_every_statement_fits_the_schema(dsn_of_empty_database: str) -> None:
 
 async def prepare_all(dsn: str) -> list[str]:
     """PREPARE each statement on a migrated database; gives what PostgreSQL says against it."""
-    database = await Database.open(dsn)
-    await migrate(database, [ROOT / "torv" / "base", *from_bottom_to_top()])
-    await database.close()
+    async with Database.opened(dsn) as database:
+        await migrate(database, [ROOT / "torv" / "base", *from_bottom_to_top()])
     connection = await asyncpg.connect(dsn)
     found = []
     for home in HOMES:

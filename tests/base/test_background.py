@@ -18,12 +18,79 @@ async def test_a_step_that_fails_is_started_afresh() -> None:
         steps.append(len(steps))
         raise (Busy(), ZeroDivisionError())[len(steps) % 2]
 
-    task = asyncio.create_task(background.forever(step, pause=0.001))
+    task = asyncio.create_task(background.forever(step))
     async with asyncio.timeout(5):
         while len(steps) < 4:
             await asyncio.sleep(0.001)
     task.cancel()
     assert (await asyncio.gather(task, return_exceptions=True))[0].__class__ is asyncio.CancelledError
+
+
+async def test_what_fails_just_as_it_is_cancelled_is_not_started_afresh() -> None:
+    steps: list[int] = []
+    failing = asyncio.Event()
+
+    async def fail() -> None:
+        await failing.wait()
+        raise ZeroDivisionError
+
+    async def step() -> None:
+        steps.append(len(steps))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail())
+
+    task = asyncio.create_task(background.forever(step))
+    while not steps:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)  # until it waits for its own task
+    failing.set()
+    await asyncio.sleep(0)  # its own task has failed; it does not know yet
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=5)
+    assert done == {task}
+    assert task.cancelled()
+    assert len(steps) == 1
+
+
+async def test_a_step_is_started_afresh_however_often_its_own_tasks_fail() -> None:
+    steps: list[int] = []
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    async def step() -> None:
+        steps.append(len(steps))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail())
+
+    task = asyncio.create_task(background.forever(step))
+    async with asyncio.timeout(10):
+        while len(steps) < 3:
+            await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+async def test_a_step_that_is_cancelled_by_another_is_started_afresh() -> None:
+    steps: list[asyncio.Task[None]] = []
+
+    async def step() -> None:
+        me = asyncio.current_task()
+        assert me is not None
+        steps.append(me)
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(background.forever(step))
+    async with asyncio.timeout(10):
+        while len(steps) < 2:
+            await asyncio.sleep(0.05)
+            steps[0].cancel()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert steps[-1].cancelled()
 
 
 async def test_the_lag_of_the_loop_is_a_metric(api: Api) -> None:

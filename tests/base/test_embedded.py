@@ -91,8 +91,10 @@ def test_it_listens_on_no_network_address(fast_cluster: embedded.Server) -> None
 
 @pytest.mark.parametrize("extension", ["btree_gist", "ltree", "pg_trgm"])
 def test_the_extensions_torv_needs_can_be_made_by_its_own_role(dsn_of_empty_database: str, extension: str) -> None:
-    binaries = embedded.place().binaries
-    subprocess.run([binaries / "psql", "-Xqc", f"create extension {extension}", dsn_of_empty_database], check=True)
+    ask = [str(embedded.place().binaries / "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", dsn_of_empty_database, "-c"]
+    subprocess.run([*ask, f"create extension {extension}"], check=True)
+    found = subprocess.run([*ask, "select extname from pg_extension"], check=True, capture_output=True, text=True)
+    assert extension in found.stdout.split()
 
 
 def test_the_true_cluster_waits_for_the_disk_and_the_fast_one_does_not(

@@ -127,11 +127,32 @@ async def test_a_reader_is_woken_by_news(database: Database, outsider: Connectio
     listener = Listener(database)
     listening = asyncio.create_task(listener.run())
     await asyncio.sleep(0.2)
-    waiting = asyncio.create_task(listener.wait(10))
+    waiting, elsewhere = (asyncio.create_task(listener.news(name).within(10)) for name in ("records", "trail"))
     await asyncio.sleep(0.05)
-    await outsider.execute("select pg_notify('torv_feed', '')")
+    await outsider.execute("select pg_notify('torv_feed', 'records')")
     done, _ = await asyncio.wait({waiting}, timeout=2)
     assert done == {waiting}  # long before the ten seconds it would have waited
+    assert not elsewhere.done()  # there was no news in its stream
+    elsewhere.cancel()
+    listening.cancel()
+    await asyncio.gather(listening, elsewhere, return_exceptions=True)
+
+
+async def test_news_between_a_look_and_the_waiting_is_not_missed(database: Database, outsider: Connection) -> None:
+    listener = Listener(database)
+    news = listener.news("records")  # asked for before the look
+    listening = asyncio.create_task(listener.run())
+    async with asyncio.timeout(5):
+        await news.within(10)  # whoever waits when the listening begins may have missed something
+    news = listener.news("records")
+    await outsider.execute("select pg_notify('torv_feed', 'records')")
+    async with asyncio.timeout(5):
+        while not news.is_set():
+            await asyncio.sleep(0.01)
+    waiting = asyncio.create_task(news.within(60))  # only now: what came meanwhile is not waited for
+    done, _ = await asyncio.wait({waiting}, timeout=5)
+    assert done == {waiting}
+    assert not listener.news("records").is_set()  # whoever asks after it waits for what is new
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
 
@@ -149,7 +170,9 @@ async def test_a_lost_notification_costs_time_and_nothing_else(
     waiting = asyncio.create_task(api.get(feed_path, by="nordnote"))
     await asyncio.sleep(0.1)
     await api.post(api.RECORDS, api.note(), by="nordnote", Idempotency_Key="1")
-    await outsider.execute("update records.versions set position = 1")  # as the sequencer, but silently
+    async with outsider.transaction():  # as the sequencer, but silently
+        await outsider.execute("insert into base.streams (name, position) values ('records', 1)")
+        await outsider.execute("update records.versions set position = 1")
     async with asyncio.timeout(5):
         reply = await waiting
     assert len(reply.json["records"]) == 1

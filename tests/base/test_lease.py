@@ -147,7 +147,7 @@ async def test_stopping_is_not_lost_when_the_lease_is_woken_at_the_same_moment(d
 # ---- fences ----------------------------------------------------------------------------------------------------------
 async def test_a_fence_is_confirmed_only_when_nothing_is_in_flight(database: Database) -> None:
     async with running(database) as process:
-        async with process.lease.admitted(KEY):
+        async with process.lease.admitted(lambda: KEY):
             await change(database, lease.raise_fence, KEY)
             assert not await becomes_quiet(database, 0.7)
         assert await becomes_quiet(database, 1)
@@ -155,7 +155,7 @@ async def test_a_fence_is_confirmed_only_when_nothing_is_in_flight(database: Dat
 
 async def test_every_process_must_confirm(database: Database) -> None:
     async with running(database) as one, running(database) as _:
-        async with one.lease.admitted(KEY):
+        async with one.lease.admitted(lambda: KEY):
             await change(database, lease.raise_fence, KEY)
             assert not await becomes_quiet(database, 0.7)
         assert await becomes_quiet(database, 1)
@@ -221,10 +221,10 @@ async def test_a_forced_fence_cuts_what_is_in_flight_behind_it_and_nothing_else(
 async def test_a_timeout_inside_a_call_is_its_own(database: Database) -> None:
     async with running(database) as process:
         with pytest.raises(TimeoutError):
-            async with process.lease.admitted(KEY):
+            async with process.lease.admitted(lambda: KEY):
                 raise TimeoutError
 
 
 async def _pass(of: Lease, *, key: str = KEY, seconds: float = 0, follows_admitted: bool = False) -> None:
-    async with of.admitted(key, follows_admitted=follows_admitted):
+    async with of.admitted(lambda: key, follows_admitted=follows_admitted):
         await asyncio.sleep(seconds)

@@ -28,9 +28,8 @@ def numbered(**files: str) -> dict[str, str]:
 
 @pytest.fixture
 async def empty(dsn_of_empty_database: str):
-    database = await Database.open(dsn_of_empty_database, 4)
-    yield database
-    await database.close()
+    async with Database.opened(dsn_of_empty_database, 4) as database:
+        yield database
 
 
 async def test_what_has_run_does_not_run_again(empty: Database, tmp_path: Path) -> None:

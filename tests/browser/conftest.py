@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
 
+from tests.ecosystem.demanding import PROFILE
 from torv.base.settings import Settings
-from torv.demo.office import ANNA, PASSWORDS
+from torv.demo.office import ANNA, PASSWORDS, Office
 from torv.demo.stage import Stage, clear, set_stage
 
 WIDTHS = (1440, 768)  #: a desk, and a tablet held upright
@@ -37,6 +38,8 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
     settings = replace(Settings(), port=0, processes=1)
     try:
         async with set_stage(settings, folder, citizens=40, report=lambda _: None, whole=True) as stage:
+            async with Office(stage.settings.issuer) as office:
+                await office.post("/api/v1/requirements/proposals", {"profile": PROFILE, "from_day": "2030-01-01"})
             yield stage
     finally:
         clear(folder)

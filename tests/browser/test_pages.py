@@ -34,8 +34,38 @@ async def to_looks(page: Page) -> None:
 
 async def to_agreement(page: Page) -> None:
     await page.goto("/agreements")
-    await page.locator("main table a").first.click()
+    await page.locator("section[aria-labelledby=all] table a").first.click()
     await page.wait_for_selector("text=Aftalen kort", timeout=PATIENCE)
+
+
+async def to_draft(page: Page) -> None:
+    await page.goto("/agreements")
+    await page.locator("section[aria-labelledby=drafts] table a").first.click()
+    await page.wait_for_selector("text=Før det kan blive en aftale", timeout=PATIENCE)
+
+
+async def to_module(page: Page) -> None:
+    await page.goto("/modules")
+    await page.click("section[aria-labelledby=all] >> text=nordnote")
+    await page.wait_for_selector("text=Udgaven kort", timeout=PATIENCE)
+
+
+async def to_statement(page: Page) -> None:
+    await page.goto("/service-levels")
+    await page.locator("section[aria-labelledby=now] a").first.click()
+    await page.wait_for_selector("text=Lovet og målt", timeout=PATIENCE)
+
+
+async def to_modules(page: Page) -> None:
+    await page.goto("/modules")
+
+
+async def to_requirements(page: Page) -> None:
+    await page.goto("/requirements")
+
+
+async def to_service_levels(page: Page) -> None:
+    await page.goto("/service-levels")
 
 
 async def to_overview(page: Page) -> None:
@@ -48,7 +78,8 @@ async def to_agreements(page: Page) -> None:
 
 PAGES = {
     "overview": to_overview, "search": look_up, "citizen": to_citizen, "looks": to_looks, "agreements": to_agreements,
-    "agreement": to_agreement,
+    "agreement": to_agreement, "draft": to_draft, "modules": to_modules, "module": to_module,
+    "requirements": to_requirements, "service_levels": to_service_levels, "statement": to_statement,
 }  # fmt: skip
 
 
@@ -96,6 +127,54 @@ async def test_whoever_uses_the_keyboard_sees_where_they_are(visit: OpenVisit) -
                 )
             )
         assert seen == [True] * 6
+
+
+LISTS = {
+    "modules": (to_modules, "section[aria-labelledby=all] table a", "Udgaven kort"),
+    "requirements": (to_requirements, "main .t-scroll", None),
+    "service_levels": (to_service_levels, "section[aria-labelledby=now] a", "Lovet og målt"),
+    "drafts": (to_agreements, "section[aria-labelledby=drafts] table a", "Før det kan blive en aftale"),
+    "module": (to_module, "main details summary, nav.breadcrumbs a", None),
+}  # fmt: skip
+SHOWS_FOCUS = """element => {
+    const style = getComputedStyle(element)
+    return element === document.activeElement && (style.outlineStyle !== 'none' || style.boxShadow !== 'none')
+}"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_list_and_what_it_leads_to_are_reached_by_keyboard(visit: OpenVisit, name: str, width: int) -> None:
+    """From the first stop of the page on, Tab comes to what the list leads to and shows it; Enter opens it."""
+    go, wanted, leads_to = LISTS[name]
+    async with visit(width) as here:
+        await go(here.page)
+        target = here.page.locator(wanted).first
+        for _ in range(60):
+            await here.page.keyboard.press("Tab")
+            if await target.evaluate("element => element === document.activeElement"):
+                break
+        assert await target.evaluate(SHOWS_FOCUS)
+        if leads_to is not None:
+            await here.page.keyboard.press("Enter")
+            await here.page.wait_for_selector(f"text={leads_to}", timeout=PATIENCE)
+        assert here.complaints == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_every_stop_of_the_keyboard_is_seen_and_none_is_a_trap(visit: OpenVisit, width: int) -> None:
+    """From the first stop of each page for administrators, Tab comes past every link and button and out again."""
+    async with visit(width) as here:
+        for go in (to_modules, to_module, to_requirements, to_service_levels, to_statement, to_draft):
+            await go(here.page)
+            stops = await here.page.locator("a[href]:visible, button:visible, summary:visible, [tabindex='0']").count()
+            seen = []
+            for _ in range(stops):
+                await here.page.keyboard.press("Tab")
+                seen.append(await here.page.locator(":focus").evaluate(SHOWS_FOCUS))
+            assert seen == [True] * stops, here.page.url
+            last = here.page.locator("footer a").last
+            assert await last.evaluate("element => element === document.activeElement"), here.page.url
 
 
 async def test_after_signing_out_the_way_back_shows_nothing(visit: OpenVisit) -> None:

@@ -16,7 +16,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey
 
 from tests.sdk.modules_under_test import kviknote
-from torv_sdk import Problem, Settings, bucket, calls, client, module, records
+from torv_sdk import MemoryStore, Problem, Settings, bucket, calls, client, memory_store, module, records
 from torv_sdk.tokens import Caller, CallerTokens
 
 client.PATIENCE = 0.3  # a module may give up sooner than the SDK does; the tests are quicker for it
@@ -89,6 +89,20 @@ def asks_for_more_than_the_contract():
         return checked
 
     patch(kviknote, "checked", make)
+
+
+@breaks("operations_there")
+def has_no_list_at_all():
+    def make(true):
+        def meant(self, request, caller):
+            major, place = true(self, request, caller)
+            if place.name == "list_notes":
+                raise Problem(404, "not_found", "There is nothing here.")
+            return major, place
+
+        return meant
+
+    patch(module.Module, "_meant", make)
 
 
 @breaks("token_missing")
@@ -272,7 +286,7 @@ def takes_any_limit():
 
 @breaks("export_complete")
 def counts_buckets_otherwise():
-    patch(kviknote, "bucket", lambda _: lambda record_id: (bucket(record_id) + 2048) % 4096)
+    patch(memory_store, "bucket", lambda _: lambda record_id: (bucket(record_id) + 2048) % 4096)
 
 
 @breaks("store_lost")
@@ -280,8 +294,8 @@ def remembers_how_far_but_not_what():
     place = Path(os.environ["TORV_MODULE_DATA"]).with_name("position")
 
     def make(true):
-        def start(self):
-            true(self)
+        def start(self, *given):
+            true(self, *given)
             self._position = int(place.read_text()) if place.exists() else 0
 
         return start
@@ -293,8 +307,8 @@ def remembers_how_far_but_not_what():
 
         return apply
 
-    patch(kviknote.Memory, "__init__", make)
-    patch(kviknote.Memory, "apply", keep)
+    patch(MemoryStore, "__init__", make)
+    patch(MemoryStore, "apply", keep)
 
 
 @breaks("killed_between")

@@ -22,6 +22,7 @@ from tests.architecture.tree import ROOT
 from tests.cast import ANNA, Cast
 from tests.ecosystem import noting
 from tests.ecosystem.demanding import PROFILE, profile
+from tests.ecosystem.programs import program
 from tests.served import Api, run_worker
 from torv.base import clock, signing
 from torv.base.settings import Settings
@@ -61,31 +62,6 @@ async def traffic(api: Api, cast: Cast) -> AsyncIterator[Traffic]:
         running.cancel()
         results = await asyncio.gather(running, return_exceptions=True)
     assert isinstance(results[0], asyncio.CancelledError), results
-
-
-@asynccontextmanager
-async def program(api: Api, release: UUID, key: ECKey, folder: Path, words: str) -> AsyncIterator[str]:
-    """A release of the module as a process of its own; gives its address."""
-    name = words or "plain"
-    (folder / name).mkdir()
-    file, listening = folder / f"{name}.pem", socket.create_server(("127.0.0.1", 0))
-    file.write_bytes(key.as_pem(private=True))
-    file.chmod(0o600)
-    environment = {
-        "TORV_URL": api.url, "TORV_CLIENT_ID": str(release), "TORV_KEY_FILE": str(file), "PATH": os.environ["PATH"],
-        "TORV_MODULE_DATA": str(folder / name), "TORV_MODULE_FD": str(listening.fileno()), "PYTHONPATH": str(ROOT),
-    }  # fmt: skip
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, noting.__file__, *words.split(), env=environment, pass_fds=[listening.fileno()],
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-        listening.close()
 
 
 async def certify(api: Api, release: str, version: str, key: ECKey, folder: Path, words: str) -> tuple[int, str]:

@@ -64,6 +64,17 @@ async def test_every_parameter_in_a_path_is_declared(document: dict[str, Any]) -
             assert method not in each or declared == named, path
 
 
+async def test_every_list_is_paged_in_the_same_words(document: dict[str, Any]) -> None:
+    lists = []
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            asked = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
+            if "cursor" in asked:
+                lists.append(path)
+                assert ("limit" in asked, "size" in asked) == (True, False), path
+    assert len(lists) > 20
+
+
 async def test_no_personal_number_can_stand_in_an_address(document: dict[str, Any]) -> None:
     parameters = [p["name"] for _, each in operations(document) for p in each.get("parameters", [])]
     assert [name for name in parameters if "cpr" in name.lower()] == []
@@ -84,7 +95,7 @@ async def test_what_is_described_answers_and_asks_who_you_are(shared_api: Api, d
         "GET /asyncapi.json",
         "POST /api/v1/releases/{release_id}/certifications",
         "POST /api/v1/partners/enrolments", "POST /api/v1/registrations", "GET /api/v1/contracts/{capability}/v{major}",
-        "GET /.well-known/torv-audit-keys.json",
+        "GET /.well-known/torv-audit-keys.json", "GET /api/v1/requirements/interfaces/{capability}/v{major}",
     }  # fmt: skip
 
 

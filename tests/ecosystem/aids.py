@@ -34,15 +34,19 @@ LOAN: dict[str, Any] = {
     "additionalProperties": True,
 }
 
+
+def _with_operations(contract: str, lines: str) -> str:
+    """The contract with further operations, one a line, after its own."""
+    return contract.replace("records:\n", f"{lines}records:\n", 1)
+
+
 #: the same, and operations whose addresses have variable parts
-ADDRESSED = CONTRACT.replace(
-    """records:
-""",
+ADDRESSED = _with_operations(
+    CONTRACT,
     """\
   - {id: read_loan, method: GET, path: "/loans/{loan_id}", safe: true, category: aids}
   - {id: change_loan, method: PATCH, path: "/loans/{loan_id}", safe: false, category: aids}
   - {id: loans_of_person, method: GET, path: "/persons/{person_id}/loans", safe: true, category: aids}
-records:
 """,
 )
 _OPENAPI = """\
@@ -128,6 +132,39 @@ _REFUSALS = "".join(
     for status in (400, 401, 403, 404, 409, 413, 422, 503)
 )
 OPENAPI = _OPENAPI.replace("      responses:\n", f"      responses:\n{_REFUSALS}")
+
+#: the same with operations that take no body: one ends a loan, one removes it, one writes anew from the address alone
+BODILESS = _with_operations(
+    ADDRESSED,
+    """\
+  - {id: end_loan, method: POST, path: "/loans/{loan_id}/end", safe: false, category: aids}
+  - {id: remove_loan, method: DELETE, path: "/loans/{loan_id}", safe: false, category: aids}
+  - {id: lend_usual, method: POST, path: "/persons/{person_id}/usual", safe: false, category: aids}
+""",
+)
+_ENDED = """\
+  /loans/{loan_id}/end:
+    parameters: [{name: loan_id, in: path, required: true, schema: {type: string, format: uuid}}]
+    post:
+      summary: End a loan
+      responses:
+        "200": {$ref: "#/components/responses/Loan"}
+  /persons/{person_id}/usual:
+    parameters: [{name: person_id, in: path, required: true, schema: {type: string, format: uuid}}]
+    post:
+      summary: Lend what is usual
+      responses:
+        "201": {$ref: "#/components/responses/Loan"}
+  /persons/{person_id}/loans:
+"""
+OPENAPI_BODILESS = (
+    _OPENAPI.replace("  /persons/{person_id}/loans:\n", _ENDED)
+    .replace(
+        "    patch:\n",
+        '    delete:\n      summary: Remove it\n      responses:\n        "204": {description: Gone.}\n    patch:\n',
+    )
+    .replace("      responses:\n", f"      responses:\n{_REFUSALS}")
+)
 
 
 def files(contract: str = CONTRACT, loan: Any = LOAN) -> dict[str, str]:

@@ -7,6 +7,7 @@ import pytest
 from asyncpg import Connection
 
 from tests.cast import Cast
+from tests.ecosystem.supplier import Supplier, supplier
 from tests.sdk.loopback import Loopback, loopback
 
 
@@ -33,3 +34,14 @@ async def kviknote(outsider: Connection, cast: Cast) -> AsyncIterator[Loopback]:
     async with standing_in(outsider, cast, "kviknote") as server:
         server.answer("/notes", 200, {"notes": []})
         yield server
+
+
+@pytest.fixture
+async def suppliers(dsn: str, outsider: Connection, cast: Cast) -> AsyncIterator[dict[str, Supplier]]:
+    """Nordnote and Kviknote at their addresses."""
+    async with supplier("nordnote", dsn) as nordnote, supplier("kviknote", dsn) as kviknote:
+        for each in (nordnote, kviknote):
+            release = cast.releases[each.name]
+            await outsider.execute("update modules.releases set url = $1 where id = $2", each.url, release)
+        await outsider.execute("update base.generation set number = number + 1")
+        yield {"nordnote": nordnote, "kviknote": kviknote}

@@ -45,6 +45,31 @@ cases:
         query: {person_id: "{person}"}
         expect: {status: 200}
 """.replace("contract: 1.1.0", f"contract: {Contract.of('notes', 1).version}")
+ADDING = """\
+format: torv-requirements/1
+capability: notes
+major: 1
+contract: 1.1.0
+title: {da: Notater kan tælles og stryges, en: Notes can be counted and struck out}
+operations:
+  - id: count_notes
+    da: Hvor mange notater der er om en borger
+    en: How many notes there are about a person
+    method: GET
+    path: /notes/count
+    safe: true
+    category: notes
+  - id: strike_note
+    da: Et notat stryges
+    en: A note is struck out
+    method: POST
+    path: /notes/{note_id}/strike
+    safe: false
+    category: notes
+fields:
+  - {id: author_recorded, da: Posten har en forfatter, en: The record has an author, record: note, name: author,
+     schema: {type: string, minLength: 1}}
+""".replace("contract: 1.1.0", f"contract: {Contract.of('notes', 1).version}")
 Content = dict[str, Any]
 
 

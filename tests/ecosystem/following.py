@@ -12,7 +12,7 @@ import asyncpg
 from aiohttp import web
 
 from tests.cast import ANNA, NORDLYS, PROVIDER, Cast, Grant, Part, content_of, enter_agreement
-from tests.served import Api, Reply
+from tests.served import Api, Reply, serve_program
 from torv.base.db import Database
 from torv.base.ids import new_id
 from torv.base.signing import Keys
@@ -64,14 +64,8 @@ async def receiver() -> AsyncIterator[Receiver]:
     """The program on a free port, until the block ends."""
     server, application = Receiver(), web.Application()
     application.router.add_post(PATH, server.handle)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with serve_program(application) as server.url:
         yield server
-    finally:
-        await runner.cleanup()
 
 
 async def permit_events(database: Database, cast: Cast, keys: Keys, part: Part = NORDLYS, **changes: Any) -> UUID:

@@ -10,6 +10,8 @@ from typing import Any
 import asyncpg
 from aiohttp import web
 
+from tests.served import serve_program
+
 LATEST = """select distinct on (id) id, version, person_id, body, digest from records.versions
             where position is not null order by id, version desc"""
 
@@ -21,7 +23,7 @@ class Supplier:
         self.url, self.name, self._dsn = "", name, dsn
         self.pause = 0.0  #: seconds before it answers a caller
         self.asked: list[str] = []
-        self.answer: Any = {"notes": []}
+        self.answer: Any = {"notes": []}  #: what it answers callers, or who is asked for it
         self.on_export: Callable[[], Awaitable[None]] | None = None  #: what happens when its records are asked for
         self.spoil: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda records: records
 
@@ -44,7 +46,7 @@ class Supplier:
     async def call(self, request: web.Request) -> web.Response:
         self.asked.append(request.method)
         await asyncio.sleep(self.pause)
-        return web.json_response(self.answer)
+        return web.json_response(self.answer() if callable(self.answer) else self.answer)
 
     async def health(self, _: web.Request) -> web.Response:
         return web.json_response({"position": await self._position()})
@@ -67,14 +69,8 @@ async def supplier(name: str, dsn: str) -> AsyncIterator[Supplier]:
     application.router.add_get("/torv/health", server.health)
     application.router.add_get("/torv/export/{type}", server.export)
     application.router.add_route("*", "/{path:.*}", server.call)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with serve_program(application) as server.url:
         yield server
-    finally:
-        await runner.cleanup()
 
 
 def _exported(row: asyncpg.Record) -> dict[str, Any]:

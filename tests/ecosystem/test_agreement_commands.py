@@ -69,7 +69,7 @@ async def test_what_a_template_leaves_open_is_named_and_ends_with_1(tmp_path: Pa
     done = await run("check", tmp_path / "a.json")
     assert done.exit_code == 1
     assert "Mangler    grants.0.purpose.legal_basis: er tom\n" in done.stdout
-    assert "Mangler    data_processing.clauses: har forkert form\n" in done.stdout
+    assert "Mangler    data_processing.clauses: er ikke et SHA-256-aftryk på 64 små bogstaver og tal\n" in done.stdout
     assert "grants: er tom" not in done.stdout
     assert done.stdout.endswith("Aftalen kan ikke foreslås endnu: 5 ting skal rettes.\n")
 

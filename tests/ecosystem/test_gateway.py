@@ -15,8 +15,8 @@ from tests.served import Api, Reply
 from torv.base import signing
 from torv.base.db import Database
 from torv.base.ids import new_id
+from torv.base.marks import NONE, Mark, make_mark, read_mark
 from torv.base.signing import Keys
-from torv.ecosystem.gateway.rules import call_mark, hops_of
 
 NOTES = "/c/notes/v1/notes"
 
@@ -294,12 +294,20 @@ async def test_a_failure_of_the_module_is_an_outcome_too(
 
 # ---- chains ----------------------------------------------------------------------------------------------------------
 async def test_the_mark_of_a_call_is_ours_fresh_and_nothing_else(keys: Keys) -> None:
-    mark = call_mark(keys, new_id())
-    assert (hops_of(keys, mark), hops_of(keys, call_mark(keys, new_id(), 7))) == (1, 7)
+    unit, mark = new_id(), make_mark(keys, new_id(), hops=1, unit_id=None)
+    assert read_mark(keys, mark) == Mark(hops=1, unit_id=None)
+    assert read_mark(keys, make_mark(keys, new_id(), hops=7, unit_id=unit)) == Mark(hops=7, unit_id=unit)
     text, _, _ = mark.rpartition(".")
     old = f"{new_id()}.1.{int(time.time()) - 60}"
     forgeries = [None, "", "x", ".", "æ.ø.å", f"{text}.0000", mark[:-1], f"{old}.{keys.call_mark(old)}", "9" * 5_000]
-    assert [hops_of(keys, each) for each in forgeries] == [0] * len(forgeries)
+    assert [read_mark(keys, each) for each in forgeries] == [NONE] * len(forgeries)
+
+
+async def test_what_a_call_leads_to_late_is_of_its_unit_and_no_longer_of_its_chain(keys: Keys) -> None:
+    unit = new_id()
+    for age, mark in ((60, Mark(hops=0, unit_id=unit)), (3_700, NONE)):
+        text = f"{new_id()}.1.{int(time.time()) - age}.{unit}"
+        assert read_mark(keys, f"{text}.{keys.call_mark(text)}") == mark
 
 
 # ---- more than one agreement -----------------------------------------------------------------------------------------

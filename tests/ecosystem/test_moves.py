@@ -1,16 +1,16 @@
-"""Moves: a supplier is switched while calls go on; whatever goes wrong before the flip leaves all as it was."""
+"""Moves: a supplier is switched while calls go on, back, and for good; a worker may be killed."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from asyncpg import Connection
 
 from tests.cast import ANNA, BO, Cast
-from tests.ecosystem.supplier import Supplier, supplier
-from tests.served import Api, Reply, run_worker
+from tests.ecosystem.moving import INSERT, MOVES, NOTES, act, in_service, move_to, plan, reach, reading, state_of
+from tests.ecosystem.supplier import Supplier
+from tests.served import Api, run_worker
 from torv.base import signing
 from torv.base.errors import WrongState
 from torv.base.ids import new_id
@@ -19,72 +19,6 @@ from torv.base.signing import Keys
 from torv.ecosystem.moves import MoveState
 from torv.ecosystem.moves.possession import ranges
 from torv.ecosystem.moves.rules import BEFORE_FLIP, check_step, is_shadowed_enough
-
-MOVES, NOTES = "/api/v1/moves", "/c/notes/v1/notes"
-INSERT = """insert into moves.moves (id, capability, from_release, to_release, state, shadowing_at, frozen_at)
-            values ($1, 'notes', $2, $3, $4, now(), now())"""
-
-
-@pytest.fixture
-async def suppliers(dsn: str, outsider: Connection, cast: Cast) -> AsyncIterator[dict[str, Supplier]]:
-    """Nordnote and Kviknote at their addresses."""
-    async with supplier("nordnote", dsn) as nordnote, supplier("kviknote", dsn) as kviknote:
-        for each in (nordnote, kviknote):
-            release = cast.releases[each.name]
-            await outsider.execute("update modules.releases set url = $1 where id = $2", each.url, release)
-        await outsider.execute("update base.generation set number = number + 1")
-        yield {"nordnote": nordnote, "kviknote": kviknote}
-
-
-async def plan(api: Api, cast: Cast, to: str = "kviknote", key: str = "plan") -> Reply:
-    new = {"capability": "notes", "to_release": str(cast.releases[to])}
-    return await api.post(MOVES, new, by=ANNA, Idempotency_Key=key)
-
-
-async def act(api: Api, move: Any, verb: str, by: str = ANNA) -> Reply:
-    return await api.post(f"{MOVES}/{move}/{verb}", by=by)
-
-
-async def state_of(outsider: Connection, move: Any) -> str:
-    return str(await outsider.fetchval("select state from moves.moves where id = $1", move))
-
-
-async def reach(outsider: Connection, move: Any, *goals: str, seconds: float = 20) -> str:
-    """Wait until the move has reached one of these states; gives which."""
-    async with asyncio.timeout(seconds):
-        while (state := await state_of(outsider, move)) not in goals:
-            assert state not in ("aborted", "final", "rolled_back"), await last_step(outsider, move)
-            await asyncio.sleep(0.01)
-    return state
-
-
-async def last_step(outsider: Connection, move: Any) -> dict[str, Any]:
-    text = await outsider.fetchval("select detail from moves.steps where move_id = $1 order by seq desc limit 1", move)
-    return dict(json.loads(text))
-
-
-async def reading(api: Api, until: asyncio.Event) -> list[Reply]:
-    """Somebody who reads notes all the time."""
-    replies = []
-    while not until.is_set():
-        replies.append(await api.get(NOTES, by="borgerblik"))
-        await asyncio.sleep(0.01)
-    return replies
-
-
-async def in_service(api: Api) -> str:
-    [binding] = (await api.get("/api/v1/bindings", by=ANNA)).json["items"]
-    return str(binding["module_name"])
-
-
-async def move_to(api: Api, outsider: Connection, cast: Cast, to: str, key: str) -> tuple[str, list[Reply]]:
-    """Move while somebody reads; gives the move and what the reader was answered."""
-    done, move = asyncio.Event(), (await plan(api, cast, to, key)).json["id"]
-    readers = asyncio.create_task(reading(api, done))
-    await reach(outsider, move, "watching")
-    done.set()
-    return str(move), await readers
-
 
 # ---- the states ------------------------------------------------------------------------------------------------------
 S = MoveState
@@ -214,6 +148,8 @@ async def test_a_supplier_is_switched_back_and_switched_for_good_while_somebody_
     back = (await act(api, first, "rollback")).json["id"]
     assert await reach(outsider, back, "final") == "final"
     assert (await in_service(api), await state_of(outsider, first)) == ("nordnote", "rolled_back")
+    seal = (await api.get(f"{MOVES}/{back}/receipt", by=ANNA)).body.decode()
+    assert signing.verify(seal, keys.signing)["reverses"] == first
 
     last, _ = await move_to(api, outsider, cast, "kviknote", "again")
     final = await act(api, last, "finalise")
@@ -223,6 +159,17 @@ async def test_a_supplier_is_switched_back_and_switched_for_good_while_somebody_
     assert agreement.json["state"] == "exit"
     assert (await act(api, last, "finalise", by=BO)).code == (409, "wrong_state")
     assert (await act(api, last, "rollback")).code == (409, "wrong_state")
+    await _check_list(api, last, back, first)
+
+
+async def _check_list(api: Api, *moves: str) -> None:
+    """The moves, the newest first, by pages of two."""
+    listed = (await api.get(f"{MOVES}?capability=notes&limit=2", by=ANNA)).json
+    rest = (await api.get(f"{MOVES}?capability=notes&limit=2&cursor={listed['next']}", by=ANNA)).json
+    assert [each["id"] for each in listed["items"] + rest["items"]] == list(moves)
+    assert [each["state"] for each in listed["items"] + rest["items"]] == ["final", "final", "rolled_back"]
+    assert rest["next"] is None
+    assert (await api.get(f"{MOVES}?capability=lending", by=ANNA)).json["items"] == []
 
 
 async def _check_receipt(api: Api, move: str, keys: Keys, view: dict[str, Any]) -> None:
@@ -261,114 +208,6 @@ async def test_a_call_that_does_not_end_is_cut_and_listed_and_a_safe_one_is_aske
     assert receipt["cut_calls"] == [str(call)]
     again = await api.write_note(key="1")  # the same key, to the successor
     assert (again.status, suppliers["kviknote"].asked[-1]) == (200, "POST")
-
-
-# ---- what ends a move before the flip --------------------------------------------------------------------------------
-async def test_a_candidate_whose_agreement_does_not_permit_it_is_not_moved_to(
-    suppliers: dict[str, Supplier], api: Api, worker: None, outsider: Connection, cast: Cast
-) -> None:
-    move = (await plan(api, cast, "borgerblik")).json["id"]
-    async with asyncio.timeout(10):
-        while await state_of(outsider, move) != "aborted":
-            await asyncio.sleep(0.02)
-    assert await last_step(outsider, move) == {"reason": "not_permitted", "check": "operation"}
-    assert await in_service(api) == "nordnote"
-
-
-def _forget(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [each for each in records if each["body"]["text"] != "2"]
-
-
-def _change(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**each, "body": {**each["body"], "text": "ændret"}} for each in records]
-
-
-def _lose_fields(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**each, "body": {"text": each["body"]["text"]}} for each in records]
-
-
-def _invent(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [*records, {"id": str(new_id()), "version": 1, "person_id": None, "body": {"text": "x"}}]
-
-
-def _nonsense(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"id": "x"}]
-
-
-@pytest.mark.parametrize("spoil", [_forget, _change, _lose_fields, _invent, _nonsense])
-async def test_a_candidate_that_holds_other_records_than_the_kernel_is_not_moved_to(
-    suppliers: dict[str, Supplier], api: Api, worker: None, outsider: Connection, cast: Cast, spoil: Any
-) -> None:
-    for number in range(4):
-        note = api.note(body={"text": f"{number}", "unknown": [number]})
-        await api.post(api.RECORDS, note, by="nordnote", Idempotency_Key=f"{number}")
-    suppliers["kviknote"].spoil = spoil
-    move = (await plan(api, cast)).json["id"]
-    async with asyncio.timeout(10):
-        while await state_of(outsider, move) != "aborted":
-            await asyncio.sleep(0.02)
-    assert (await last_step(outsider, move))["reason"] == "records_differ"
-    assert await in_service(api) == "nordnote"
-    assert await outsider.fetchval("select count(*) from base.fences") == 0
-
-
-async def test_a_candidate_that_answers_otherwise_is_not_moved_to(
-    suppliers: dict[str, Supplier], api: Api, worker: None, outsider: Connection, cast: Cast
-) -> None:
-    suppliers["kviknote"].answer = {"notes": [{"text": "Hemmelig"}]}
-    done, move = asyncio.Event(), (await plan(api, cast)).json["id"]
-    readers = asyncio.create_task(reading(api, done))
-    async with asyncio.timeout(15):
-        while await state_of(outsider, move) != "aborted":
-            await asyncio.sleep(0.02)
-    done.set()
-    assert {reply.body for reply in await readers} == {json.dumps({"notes": []}).encode()}
-    assert (await last_step(outsider, move))["reason"] == "answers_differ"
-    compared = await outsider.fetchrow("select * from gateway.comparisons where not is_equal limit 1")
-    assert compared["paths"] == ["/notes"]
-    assert "Hemmelig" not in str(compared)
-
-
-async def test_a_candidate_that_is_down_is_waited_for(
-    suppliers: dict[str, Supplier], api: Api, worker: None, outsider: Connection, cast: Cast
-) -> None:
-    url = suppliers["kviknote"].url
-    point = "update modules.releases set url = $1 where id = $2"
-    await outsider.execute(point, "http://127.0.0.1:9", cast.releases["kviknote"])
-    move = (await plan(api, cast)).json["id"]
-    await reach(outsider, move, "hydrating")
-    await asyncio.sleep(0.5)
-    assert await state_of(outsider, move) == "hydrating"
-    await outsider.execute(point, url, cast.releases["kviknote"])
-    await reach(outsider, move, "shadowing")
-    assert (await act(api, move, "abort")).json["state"] == "aborted"
-    assert await outsider.fetchval("select shadow_release_id from modules.bindings") is None
-
-
-async def test_a_candidate_that_hangs_during_the_freeze_costs_nobody_a_call(
-    suppliers: dict[str, Supplier], api: Api, worker: None, outsider: Connection, cast: Cast, dsn: str
-) -> None:
-    kviknote, done, last_words = suppliers["kviknote"], asyncio.Event(), api.note("sidste")
-
-    async def on_export() -> None:
-        """Something is written after the last comparison before the freeze, and then it hangs."""
-        if await kviknote.look("select exists (select from base.fences)"):
-            await asyncio.sleep(30)
-        elif await kviknote.look("select exists (select from moves.moves where state = 'shadowing')"):
-            await api.post(api.RECORDS, last_words, by="nordnote", Idempotency_Key="last")
-
-    await api.token("nordnote")
-    kviknote.on_export = on_export
-    move = (await plan(api, cast)).json["id"]
-    readers = asyncio.create_task(reading(api, done))
-    async with asyncio.timeout(25):
-        while await state_of(outsider, move) != "aborted":
-            await asyncio.sleep(0.02)
-    await asyncio.sleep(0.3)
-    done.set()
-    assert (await last_step(outsider, move))["reason"] == "candidate_too_slow"
-    assert {reply.status for reply in await readers} == {200}
-    assert await in_service(api) == "nordnote"
 
 
 # ---- a worker that is killed -----------------------------------------------------------------------------------------

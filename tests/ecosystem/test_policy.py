@@ -254,7 +254,7 @@ def test_a_grant_holds_at_its_hours_by_denmarks_clocks(window: dict[str, Any], a
 
 
 def test_limits_travel_with_the_permit() -> None:
-    known = agreement(grant(limits={"calls_per_second": 3, "persons_per_day": 50}))
+    known = agreement(grant(limits={"calls_per_second": 3, "person_views_per_day": 50}))
     access = ask(compile_policy([known]))
     assert isinstance(access, Access)
     key = f"{known[0].id}/1-notes"

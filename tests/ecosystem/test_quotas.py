@@ -221,7 +221,7 @@ async def test_calls_through_the_gateway_count_too(limited: Limited, api: Api, o
 async def test_many_small_pages_show_no_more_persons_than_agreed(
     limited: Limited, api: Api, outsider: Connection, size: int, shown: int
 ) -> None:
-    await limited(BORGERBLIK, persons_per_day=5)
+    await limited(BORGERBLIK, person_views_per_day=5)
     await _until_learnt(api, outsider)
     seen: list[str] = []
     for _ in range(9):
@@ -249,7 +249,7 @@ async def test_a_route_that_keeps_its_own_time_counts_the_persons_it_shows(
     async with asyncio.timeout(5):
         while len((await api.get(path, by="nordnote")).json["records"]) < 3:
             await asyncio.sleep(0.05)
-    await limited(NORDLYS, persons_per_day=2)
+    await limited(NORDLYS, person_views_per_day=2)
     await _until_learnt(api, outsider)
     replies = [await api.get(path, by="nordnote") for _ in range(3)]  # each page is about one person
     assert [reply.status for reply in replies] == [200, 200, 429]

@@ -115,14 +115,11 @@ class Scene:
         wrong = [*unanswered(lines), *(line for line in lines if line.is_stale)]
         assert not wrong, f"{len(wrong)} of {len(lines)}: {wrong[:5]}"
         told = judge.acknowledged(lines)
-        database = await Database.open(self.stage.dsn, 2)
-        try:
+        async with Database.opened(self.stage.dsn, 2) as database:
             async with database.reading() as tx:
                 findings = await judge.judge_kernel(tx, lines)
             for module in ("nordnote", "kviknote"):
                 findings += judge.compare(module, told, await export_of(self.stage, database, module, told))
-        finally:
-            await database.close()
         broken = [finding for finding in findings if not finding.holds]
         assert not broken, broken
 

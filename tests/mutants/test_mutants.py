@@ -56,38 +56,46 @@ MUTANTS = (
     Mutant(
         name="gateways do not wait at a fence",
         file="base/lease.py",
-        text="        if key in self._fences and not follows_admitted:\n",
-        instead="        if key in self._fences and not follows_admitted and HOLD < 0:\n",
-        broken=promises("failed calls", "calls that were cut"),
+        text="        if not follows_admitted and self._fences and key() in self._fences:\n",
+        instead="        if not follows_admitted and self._fences and key() in self._fences and HOLD < 0:\n",
+        broken=promises("kald, der slog fejl", "kald, der blev afbrudt"),
         reason="candidate_too_slow",  # it never became quiet, and was forced and compared too late
     ),
     Mutant(
         name="the move does not wait for calls in flight",
         file="ecosystem/moves/driver.py",
-        text="        await self._drain(move, started)\n",
-        instead="",
-        broken=promises("failed calls"),
+        text="        if not await self._drain(move, started):\n",
+        instead="        if not started:\n",
+        broken=promises("kald, der slog fejl"),
     ),
     Mutant(
         name="followers read in the order of insertion",
         file="kernel/records/queries.sql",
         text=(
+            "select s.position as until, v.*\n"
+            "from base.v_streams s left join lateral (\n"
+            "    select id, capability, type, unit_id, version, person_id, body, encode(digest, 'hex') as digest, "
             "epoch, position, at\n"
-            "from records.versions where capability = :capability and position > :after order by position limit :size;"
+            "    from records.versions where capability = :capability and position > :after order by position limit "
+            ":size) v on true\n"
         ),
         instead=(
+            "select coalesce(max(v.position) over (), 0) as until, v.*\n"
+            "from base.v_streams s left join lateral (\n"
+            "    select id, capability, type, unit_id, version, person_id, body, encode(digest, 'hex') as digest, "
             "epoch, seq as position, at\n"
-            "from records.versions where capability = :capability and seq > :after order by seq limit :size;"
+            "    from records.versions where capability = :capability and seq > :after order by seq limit "
+            ":size) v on true\n"
         ),
-        broken=promises("lost in the export of nordnote", "lost in the export of kviknote"),
-        reason="records_differ",
+        broken=promises("mistet i nordnotes udtræk", "mistet i kviknotes udtræk"),
+        reason="records_differ|answers_differ",  # whichever is seen first of what was never read
     ),
     Mutant(
         name="the answer leaves before the commit",
         file="base/http.py",
         text="async def perform(request: Request, rule: Rule, verb: Callable[[Call], Awaitable[Any]]) -> Response:\n",
         instead=ANSWER_FIRST,
-        broken=promises("failed calls"),
+        broken=promises("kald, der slog fejl"),
         reason="records_differ|: 40[49] ",  # a module keeps what was then refused; or what was just made is not there
     ),
     Mutant(
@@ -95,14 +103,14 @@ MUTANTS = (
         file="kernel/records/service.py",
         text="    if holder.epoch is None or holder.release_id != access.caller.release_id:\n",
         instead="    if holder.epoch is None:\n",
-        broken=promises("late writes accepted"),
+        broken=promises("sene skrivninger, der blev taget imod"),
     ),
     Mutant(
         name="writes do not stand inside the kernel's fence",
         file="kernel/records/service.py",
         text="    await tx.value(sql.share_fence, capability=new.capability, key=key)\n",
         instead="",
-        broken=promises("records under an ended epoch"),
+        broken=promises("poster under en afløst tilkobling"),
     ),
     Mutant(
         name="the outcome of a write is not logged",
@@ -112,28 +120,28 @@ MUTANTS = (
             "            tx.notes.append(_outcome(outgoing, stamps, answer))\n"
         ),
         instead="            await service.finish_call(tx, outgoing, answer)\n",
-        broken=promises("calls without intent and outcome in the trail"),
+        broken=promises("kald uden begge linjer i loggen"),
     ),
     Mutant(
         name="the gateway does not know a call again",
         file="ecosystem/gateway/api.py",
         text="own_key(access.caller, access.service, key)",
         instead="own_key(access.caller, access.service, str(new_id()))",
-        broken=promises("doubled"),
+        broken=promises("noter, der blev til to"),
     ),
     Mutant(
         name="the kernel does not know a write again",
         file="kernel/records/service.py",
         text="    if holder.earlier is not None:\n",
         instead="    if holder.earlier is not None and not key:\n",
-        broken=promises("failed calls"),
+        broken=promises("kald, der slog fejl"),
     ),
     Mutant(
         name="nobody is told that an agreement was suspended",
         file="ecosystem/agreements/life.py",
         text="    )  # fmt: skip\n    await lease.raise_generation(tx)\n",
         instead="    )  # fmt: skip\n",
-        broken=promises("suspension effective"),
+        broken=promises("suspenderet aftale virker efter"),
     ),
 )
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.served import serve_program
+
 
 class Loopback:
     """Answers are queued per path; the last one stays. An answer of None closes the connection without a word."""
@@ -46,13 +48,6 @@ class Loopback:
 async def loopback() -> AsyncIterator[Loopback]:
     server, application = Loopback(), web.Application()
     application.router.add_route("*", "/{path:.*}", server.handle)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     server.answer("/oauth/token", 200, {"access_token": "first", "token_type": "Bearer", "expires_in": 300})
-    try:
+    async with serve_program(application) as server.url:
         yield server
-    finally:
-        await runner.cleanup()

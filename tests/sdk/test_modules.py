@@ -117,6 +117,7 @@ async def torv():
         )
         server.answer(FEED, 200, {"records": [record(1, "one"), record(2, "two", x=1)], "position": 2, "more": False})
         server.answer(FEED, 503, {"code": "state_unconfirmed"})
+        server.answer("/api/v1/events", 403, {"code": "denied"})
         yield server
 
 

@@ -32,6 +32,7 @@ async def torv():
         text = {**record(1, "<script>alert(1)</script>"), "position": 1}
         torv.answer(FEED, 200, {"records": [text], "position": 1, "more": False})
         torv.answer(RECORDS, 201, {**record(2, "Alt vel"), "position": None})
+        torv.answer("/api/v1/events", 403, {"title": "Nej.", "status": 403, "code": "denied"})
         yield torv
 
 
@@ -48,8 +49,9 @@ async def test_what_people_wrote_is_text_on_the_page(torv, tmp_path, name) -> No
         assert (await visit(module, "/torv/pages/unknown"))[0] == 404
 
 
-async def test_a_form_is_written_to_the_kernel_and_leads_back_to_the_page(torv, tmp_path) -> None:
-    async with running("nordnote", torv, tmp_path) as module:
+@pytest.mark.parametrize("name", ["nordnote", "kviknote"])
+async def test_a_form_is_written_to_the_kernel_and_leads_back_to_the_page(torv, tmp_path, name) -> None:
+    async with running(name, torv, tmp_path) as module:
         await module.caught_up()
         _, page, _ = await visit(module)
         assert '<form method="post" action="/m/notes/e1/citizen">' in page
@@ -59,6 +61,7 @@ async def test_a_form_is_written_to_the_kernel_and_leads_back_to_the_page(torv, 
         [(sent, body)] = torv.seen(RECORDS)
         assert b'"Alt vel"' in body
         assert "Idempotency-Key" in sent
+        assert len(torv.seen("/api/v1/events")) == 1  # it asked whether it may tell, and went on without
         status, text, _ = await visit(module, PAGE, {"torv_key": "k", "person_id": ALICE, "text": ""})
         assert (status, "Notatet skal have 1 til 4000 tegn." in text) == (422, True)
 

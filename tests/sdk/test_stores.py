@@ -1,6 +1,8 @@
-"""Both modules' stores keep the same promises, and give the same answers for the same notes."""
+"""Both stores keep the same promises, and the modules that use them give the same answers for the same notes."""
 
 import random
+import subprocess
+import sys
 from uuid import UUID, uuid4
 
 import pytest
@@ -8,28 +10,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.sdk.modules_under_test import kviknote, nordnote
-from torv_sdk import Record, bucket
+from torv_sdk import MemoryStore, Record, SqliteStore, bucket
 
 ALICE, BENT = UUID("0198c0de-0000-7000-8000-00000000a11c"), UUID("0198c0de-0000-7000-8000-00000000be27")
 ALL = frozenset(range(4096))
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from uuid import uuid4
+from torv_sdk import Record, SqliteStore
+
+async def write():
+    store = SqliteStore(Path(sys.argv[1]))
+    while True:
+        records = [Record(id=uuid4(), type="note", version=1, person_id=None, body={}, at="") for _ in range(3)]
+        await store.apply(records, store.position() + 3)
+        print(store.position(), flush=True)
+
+asyncio.run(write())
+"""  #: applies pieces of three records, each with its position, until it is killed
 
 
-def open_nordnote(folder):
-    return nordnote.NoteStore(folder / "notes.sqlite")
+def open_file(folder):
+    return SqliteStore(folder / "a folder" / "notes.sqlite", nordnote.written_at)
 
 
-def close(store):
-    if isinstance(store, nordnote.NoteStore):
-        store._thread.shutdown()
-        store._writer.close()
-        store._reader.close()
-
-
-@pytest.fixture(params=["nordnote", "kviknote"])
+@pytest.fixture(params=["file", "memory"])
 def store(request, tmp_path):
-    opened = open_nordnote(tmp_path) if request.param == "nordnote" else kviknote.Memory()
+    opened = open_file(tmp_path) if request.param == "file" else MemoryStore(kviknote.written_at)
     yield opened
-    close(opened)
+    if isinstance(opened, SqliteStore):
+        opened.close()
 
 
 def note(text="hello", *, person_id=ALICE, version=1, record_id=None, at="2026-03-01T09:30:00.000000Z", **body):
@@ -39,7 +50,7 @@ def note(text="hello", *, person_id=ALICE, version=1, record_id=None, at="2026-0
 
 
 def texts(store, person_id=ALICE, limit=50):
-    return [record.body["text"] for record in store.notes(person_id, limit)]
+    return [record.body["text"] for record in store.newest("note", person_id=person_id, limit=limit)]
 
 
 async def test_an_empty_store_begins_at_the_beginning(store):
@@ -105,22 +116,74 @@ async def test_newest_first_whatever_the_time_zone_then_by_id(store):
     early = note("early", written_at="2026-03-01T10:00:00+02:00")
     late = note("late", written_at="2026-03-01T09:00:00-02:00")
     await store.apply([*same, early, late], 5)
-    found = store.notes(ALICE, 50)
+    found = store.newest("note", person_id=ALICE)
     assert [record.body["text"] for record in found] == ["late", "same", "same", "same", "early"]
     assert [record.id.int for record in found[1:4]] == [3, 2, 1]
-    assert [record.id for record in store.notes(ALICE, 2)] == [record.id for record in found[:2]]
+    assert [record.id for record in store.newest("note", person_id=ALICE, limit=2)] == [
+        record.id for record in found[:2]
+    ]
 
 
-async def test_nordnote_takes_all_of_a_piece_or_nothing(tmp_path):
-    store = open_nordnote(tmp_path)
+async def test_the_newest_about_anybody_and_a_record_by_its_id(store):
+    early, late = note("early", at="2026-03-01T09:00:00.000000Z"), note("late", person_id=BENT)
+    nobodys = note("about nobody", person_id=None, at="2026-03-01T09:10:00.000000Z")
+    await store.apply([early, late, nobodys], 3)
+    assert store.newest("note") == [late, nobodys, early]
+    assert store.newest("note", limit=1) == [late]
+    assert store.newest("other") == []
+    assert store.find("note", early.id) == early
+    assert store.find("other", early.id) is None
+    assert store.find("note", uuid4()) is None
+
+
+async def test_what_is_newest_is_when_the_kernel_took_it_unless_the_module_says_otherwise(tmp_path):
+    file, memory = SqliteStore(tmp_path / "notes.sqlite"), MemoryStore()
+    first = note("first", at="2026-03-01T09:00:00.000000Z", written_at="2027-01-01T00:00:00Z")
+    second = note("second")
+    for each in (file, memory):
+        await each.apply([second, first], 2)
+        assert each.newest("note") == [second, first]
+    file.close()
+
+
+async def test_a_file_finds_everything_by_an_index(tmp_path):
+    store = open_file(tmp_path)
+    asked: list[str] = []
+    store._reader.set_trace_callback(asked.append)
+    store.newest("note"), store.newest("note", person_id=ALICE, limit=5), store.find("note", uuid4())
+    list(store.latest("note", {7}))
+    store._reader.set_trace_callback(None)
+    plans = [row[3] for each in asked for row in store._reader.execute(f"explain query plan {each}")]
+    store.close()
+    assert len(plans) == 4
+    assert all(plan.startswith("SEARCH record USING") for plan in plans), plans
+
+
+def test_a_file_whose_program_is_killed_keeps_records_and_position_together(tmp_path):
+    file = tmp_path / "notes.sqlite"
+    program = subprocess.Popen([sys.executable, "-c", WRITER, str(file)], stdout=subprocess.PIPE)
+    assert program.stdout is not None
+    told = [program.stdout.readline() for _ in range(50)]
+    program.kill()
+    program.wait()
+    program.stdout.close()
+    store = SqliteStore(file)
+    position, records = store.position(), store.newest("note")
+    store.close()
+    assert position >= int(told[-1])
+    assert len(records) == position
+
+
+async def test_a_file_takes_all_of_a_piece_or_nothing(tmp_path):
+    store = open_file(tmp_path)
     await store.apply([note("kept")], 1)
     with pytest.raises(TypeError):
         await store.apply([note("lost"), note("broken", never={1, 2})], 3)
     assert (store.position(), texts(store)) == (1, ["kept"])
-    close(store)
-    again = open_nordnote(tmp_path)
+    store.close()
+    again = open_file(tmp_path)
     assert (again.position(), texts(again)) == (1, ["kept"])
-    close(again)
+    again.close()
 
 
 TIMES = st.sampled_from(
@@ -138,14 +201,14 @@ async def test_both_answer_alike_in_whatever_order_they_learn_it(tmp_path_factor
              **({} if written is None else {"written_at": written}))
         for number, version, person, written in versions
     ]  # fmt: skip
-    north, quick = open_nordnote(tmp_path_factory.mktemp("alike")), kviknote.Memory()
+    north, quick = open_file(tmp_path_factory.mktemp("alike")), MemoryStore(kviknote.written_at)
     await north.apply(records, 1)
     for record in random.Random(seed).sample(records, len(records)):
         await quick.put(record)
     for person in (ALICE, BENT):
-        one = [nordnote.show(record) for record in north.notes(person, 50)]
-        other = [kviknote.as_note(record) for record in quick.notes(person, 50)]
+        one = [nordnote.show(record) for record in north.newest("note", person_id=person)]
+        other = [kviknote.as_note(record) for record in quick.newest("note", person_id=person)]
         assert one == other
     exports = [{str(record.exported()) for record in store.latest("note", ALL)} for store in (north, quick)]
-    close(north)
+    north.close()
     assert exports[0] == exports[1]

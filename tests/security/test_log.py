@@ -4,17 +4,16 @@ More of 64 stands in tests/base/test_trail.py; 66, 67 and 68 stand in tests/ecos
 """
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
 import pytest
-from aiohttp import ClientSession, CookieJar
-from yarl import URL
+from aiohttp import ClientSession
 
-from tests.cast import ALMA_CPR, ANNA, BJORN_CPR, BORGERBLIK, PASSWORDS, Cast, content_of
+from tests.cast import ALMA_CPR, ANNA, BJORN_CPR, BORGERBLIK, Cast, content_of
 from tests.conftest import ServeApi
 from tests.ecosystem.paper import FROM, NOON, NOTES, agreement, ask, grant
 from tests.sdk.loopback import Loopback
@@ -128,16 +127,6 @@ async def test_g69_a_process_logs_one_object_a_line_and_nothing_of_what_was_sent
         assert ALMA_CPR not in text
         assert "alt er vel" not in text
         assert "\x1b" not in text
-
-
-@pytest.fixture
-async def anna(api: Api) -> AsyncIterator[ClientSession]:
-    """Anna at a browser, signed in."""
-    address = URL(api.url)
-    headers = {"accept": "text/html,*/*;q=0.8", "accept-language": "da", "origin": str(address.origin())}
-    async with ClientSession(address, headers=headers, cookie_jar=CookieJar(unsafe=True)) as session:
-        await session.post("/login", data={"login": ANNA, "password": PASSWORDS[ANNA]})
-        yield session
 
 
 async def test_g69_markup_in_a_name_a_title_or_a_purpose_is_text_on_every_page(

@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import ClientSession, CookieJar
+from aiohttp import ClientSession
 from yarl import URL
 
+from tests.browsing import browse
 from tests.served import serve
 from torv.base.settings import Settings
 
@@ -19,7 +20,6 @@ async def address(dsn_without_partners: str, settings: Settings) -> AsyncIterato
 
 @pytest.fixture
 async def browser(address: URL) -> AsyncIterator[ClientSession]:
-    """A browser that keeps cookies, says where it comes from and asks for pages in Danish."""
-    headers = {"accept": "text/html,*/*;q=0.8", "accept-language": "da", "origin": str(address.origin())}
-    async with ClientSession(address, headers=headers, cookie_jar=CookieJar(unsafe=True)) as session:
+    """A browser in which nobody is signed in."""
+    async with browse(address) as session:
         yield session

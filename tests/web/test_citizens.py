@@ -1,27 +1,16 @@
 """The pages about citizens: found by name, number or birth date; the whole number only when asked for, and logged."""
 
 import re
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-from aiohttp import ClientSession, CookieJar
+from aiohttp import ClientSession
 from yarl import URL
 
-from tests.cast import ALMA_CPR, ANNA, BJORN_CPR, PASSWORDS, Cast
+from tests.cast import ALMA_CPR, BJORN_CPR, Cast
 from tests.served import Api
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def anna(api: Api) -> AsyncIterator[ClientSession]:
-    """Anna at a browser, signed in."""
-    address = URL(api.url)
-    headers = {"accept": "text/html,*/*;q=0.8", "accept-language": "da", "origin": str(address.origin())}
-    async with ClientSession(address, headers=headers, cookie_jar=CookieJar(unsafe=True)) as session:
-        await session.post("/login", data={"login": ANNA, "password": PASSWORDS[ANNA]})
-        yield session
 
 
 async def search(anna: ClientSession, **what: str) -> tuple[int, str]:

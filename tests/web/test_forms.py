@@ -55,8 +55,9 @@ def test_a_stranger_at_a_page_is_sent_to_the_login_page(error: TorvError) -> Non
         (NotIdentified(), request(path="/api/v1/bindings", accept="text/html")),
         (NotIdentified(), request(path="/c/notes/v1/notes", accept="text/html")),
         (NotIdentified(), request("POST", accept="text/html")),
-        (Denied(), request(accept="text/html")),
+        (Denied(), request("POST", accept="text/html")),
+        (Denied(), request(accept="application/json")),
     ],
 )
-def test_programs_and_other_refusals_get_the_problem_document(error: TorvError, asked: Request) -> None:
+def test_programs_and_forms_get_the_problem_document(error: TorvError, asked: Request) -> None:
     assert page_for(error, asked) is None

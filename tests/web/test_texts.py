@@ -2,12 +2,15 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
+import pytest
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
 import torv.web
-from torv.web.rendering import initials, translations
+from torv.ecosystem.moves import MoveState, Reason
+from torv.web.rendering import ENVIRONMENTS, initials, translations
 
 WEB = Path(torv.web.__file__).parent
 
@@ -55,3 +58,11 @@ def test_a_text_is_danish_until_english_is_asked_for() -> None:
 
 def test_a_name_is_shortened_to_two_letters() -> None:
     assert [initials(name) for name in ("Anna Holm", "Nordlys Omsorg ApS", "Kviknote", "")] == ["AH", "NO", "KV", ""]
+
+
+@pytest.mark.parametrize("language", ["da", "en"])
+def test_whatever_a_move_can_say_has_words(language: str) -> None:
+    words: Any = ENVIRONMENTS[language].get_template("words.html").module
+    assert set(words.state) == set(MoveState)
+    assert set(words.reason) == set(Reason)
+    assert len(set(words.reason.values())) == len(Reason)

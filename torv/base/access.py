@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
+from torv.base.errors import Denied
+
 ALL = "*"  #: every service, operation or category, in what a role permits
 
 
@@ -114,6 +116,7 @@ class Caller:
     session_id: UUID | None = None  #: of a user who is signed in
     on_behalf_of: UUID | None = None  #: the user for whom a release acts in this call; never widens what it may
     rights: tuple[Right, ...] = ()  #: of a user, as they were when the call came in
+    unit_id: UUID | None = None  #: where the acting user works, if that is just one unit
 
     @property
     def user_id(self) -> UUID | None:
@@ -157,6 +160,9 @@ class Access:
     row_filter: tuple[Scope, ...] | None = None  #: a row must lie within one of these; None: every row
     limits: tuple[Limit, ...] = ()  #: what may be used up
     is_emergency: bool = False  #: permitted by the emergency list alone: logged loudly
+    also_fits: Mapping[tuple[str, str], tuple[Mapping[str, Any], ...]] = field(
+        default_factory=dict
+    )  #: (capability, record type) -> schemas that what is written must fit beside its type's
 
     @property
     def party(self) -> UUID | None:
@@ -198,9 +204,28 @@ class Access:
         covered = [scope.categories for scope in self.row_filter if scope.reaches(above, kle, sensitivity)]
         return replace(self, categories=frozenset().union(*covered), row_filter=None) if covered else None
 
+    def within(self, above: Collection[UUID]) -> "Access":
+        """The permit for something that belongs to a unit: `above` as in `for_row`; () is the whole municipality.
+
+        Raises Denied where the permit is for other units, or covers the category in other units only.
+        """
+        permit = self.for_row(above=above)
+        if permit is None or not (self.category is None or permit.covers(self.category)):
+            raise Denied(
+                check="unit", reason="the permit is for other units", reason_da="tilladelsen gælder andre enheder",
+                mender="Den kontraktansvarlige" if self.grant_id else "Systemadministratoren",
+            )  # fmt: skip
+        return permit
+
     def scopes(self) -> list[dict[str, Any]]:
         """The row filter as JSON, for statements that filter rows: any of these, each with all of its limits."""
         return [scope.as_row() for scope in self.reach()]
+
+    def row_limits(self) -> list[dict[str, Any]] | None:
+        """The same, each with the categories it covers, or its ALL; None: every row."""
+        if self.row_filter is None:
+            return None
+        return [scope.as_row() | {"categories": sorted(scope.categories)} for scope in self.row_filter]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -213,6 +238,7 @@ class Demand:
     major: int = 1  #: of the service's contract
     is_write: bool = False
     is_own: bool = False  #: a partner's program may do it about its own partner, without a grant: it is a party
+    keeps_units: bool = False  #: whoever asks holds the permit against the unit it is about: `Access.within`
 
 
 class Decider(Protocol):

@@ -139,6 +139,16 @@ class Database:
         async with database.reading():
             return database  # it answers
 
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, dsn: str, size: int = 10) -> "AsyncIterator[Database]":
+        """The same for the length of a block, and closed after it."""
+        database = await cls.open(dsn, size)
+        try:
+            yield database
+        finally:
+            await database.close()
+
     async def close(self) -> None:
         await self._pool.close()
 
@@ -190,10 +200,10 @@ class Line(Tx):
         async with _transacted(self._connection) as tx:
             yield tx
 
-    async def listen(self, channel: str, heard: Callable[[], None]) -> None:
-        """Call `heard` at each NOTIFY on the channel. A lost one costs latency only: everybody also polls."""
+    async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
+        """Call `heard` with what each NOTIFY of the channel says. A lost one costs time only: everybody also polls."""
         with _translated():
-            await self._connection.add_listener(channel, lambda *_: heard())
+            await self._connection.add_listener(channel, lambda *said: heard(said[-1]))
 
 
 @asynccontextmanager

@@ -5,16 +5,18 @@ never see it. A position is given only to what is committed, so nothing can appe
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from torv.base import metrics
+from torv.base import clock, metrics
 from torv.base.db import Database, Line, Tx, sql
 from torv.base.sql import Query
 
 BATCH = 1_000  #: rows given positions in one transaction
-PAUSE = 0.02  #: seconds between two looks when there was nothing to do
+PAUSE = 0.02  #: seconds between two looks where readers wait for what is new
+UNHURRIED = 0.1  #: seconds between two looks where nobody does: a batch costs the same for one row as for a hundred
 
 #: number(tx, last, size): give at most `size` waiting rows the positions last+1, last+2 ...; tells how many
 Number = Callable[[Tx, int, int], Awaitable[int]]
@@ -27,13 +29,14 @@ class Stream:
     name: str
     waiting: Query  #: whether any row has none yet
     number: Number
+    pause: float = PAUSE  #: seconds between two looks when there was less than a batch
 
 
 async def _number_trail(tx: Tx, last: int, size: int) -> int:
     return int(await tx.value(sql.number_trail, last=last, size=size))
 
 
-TRAIL = Stream(name="trail", waiting=sql.trail_is_waiting, number=_number_trail)
+TRAIL = Stream(name="trail", waiting=sql.trail_is_waiting, number=_number_trail, pause=UNHURRIED)
 
 
 async def sequence(line: Line, stream: Stream) -> int:
@@ -48,17 +51,19 @@ async def sequence(line: Line, stream: Stream) -> int:
         count = await stream.number(tx, last, BATCH)
         if count:
             await tx.run(sql.advance_stream, name=stream.name, position=last + count)
-            await tx.value(sql.notify_feed)
+            await tx.value(sql.notify_feed, name=stream.name)
             metrics.feed_positions.labels(stream.name).set(last + count)
     return count
 
 
 async def sequence_all(line: Line, streams: Sequence[Stream]) -> None:
-    """Sequence every stream until cancelled. The caller holds the leadership (`lead`)."""
+    """Sequence every stream until cancelled, each at its own pace. The caller holds the leadership (`lead`)."""
+    due = dict.fromkeys((stream.name for stream in streams), 0.0)
     while True:
-        counts = [await sequence(line, stream) for stream in streams]
-        if max(counts) < BATCH:
-            await asyncio.sleep(PAUSE)
+        for stream in streams:
+            if due[stream.name] <= clock.ticks() and await sequence(line, stream) < BATCH:
+                due[stream.name] = clock.ticks() + stream.pause
+        await asyncio.sleep(max(0.0, min(due.values()) - clock.ticks()))
 
 
 @asynccontextmanager
@@ -70,27 +75,36 @@ async def lead(database: Database) -> AsyncIterator[Line]:
         yield line
 
 
+class News(asyncio.Event):
+    """The next news of a stream, from when this was asked for."""
+
+    async def within(self, seconds: float) -> None:
+        """Return when there is some, or after at most `seconds`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.wait()
+
+
 class Listener:
-    """Wakes this process's readers of the feed when positions were given."""
+    """Wakes this process's readers of a stream when positions were given in it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._news: asyncio.Event = asyncio.Event()
+        self._news: defaultdict[str, News] = defaultdict(News)
 
     async def run(self) -> None:
         """Listen until cancelled."""
         async with self._database.line() as line:
             await line.listen("torv_feed", self._spread)
+            for stream in list(self._news):
+                self._spread(stream)  # nobody knows what was said while nobody listened
             while True:
                 await line.value(sql.ping)
                 await asyncio.sleep(5.0)
 
-    def _spread(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+    def _spread(self, stream: str) -> None:
+        self._news.pop(stream, News()).set()
 
-    async def wait(self, seconds: float) -> None:
-        """Return when there is news, or after at most `seconds`."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
+    def news(self, stream: str) -> News:
+        """To be asked for before a reader looks, so that what comes between its look and its waiting wakes it too."""
+        return self._news[stream]

@@ -115,6 +115,12 @@ class Call:
         """Identify and decide again, for a verb that has waited. Raises NotIdentified, Denied or StateUnconfirmed."""
         self.permit = await decide(self.request, self.rule)
 
+    def permit_for(self, operation: str) -> Access:
+        """The caller's permit, by its grants or roles, for another operation of the same service. Raises Denied."""
+        assert self.rule.demand is not None
+        demand = replace(self.rule.demand, operation=operation, is_own=False)
+        return self.engine.decider.decide(self.access.caller, demand, self.request_id)
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Tx]:
         """A reading of its own, logged before the block is left."""
@@ -380,10 +386,11 @@ async def _log_refusal(request: Request, error: errors.TorvError) -> None:
         metrics.refusals_of_strangers.labels(error.code).inc()
         return
     engine: Engine = request.app.state.engine
+    carried = {"carried": True} if "call_id" in error.facts else {}  # then there is an outcome of it, too
     entry = Entry(
         kind="refusal", operation=getattr(request.state, "operation", "none"),
         result=error.facts.get("check", error.code), request_id=request.state.request_id,
         user_id=caller.person, release_id=caller.release_id,
-        detail={"carried": True} if "call_id" in error.facts else None,  # then there is an outcome of it, too
+        detail=carried or getattr(request.state, "refusal_detail", None),
     )  # fmt: skip
     await asyncio.shield(engine.trail.write_if_it_can([entry]))  # a refusal shows nothing in any case

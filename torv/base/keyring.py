@@ -1,7 +1,8 @@
 """Torv's own keys as they lie in their folder: made at first use, their owner's alone.
 
 The key that tokens are made with may be exchanged for a new one while processes run. `tokens.pem` is the one in use;
-`tokens-<instant>.pem` was retired at that instant and verifies until the last token made with it is dead.
+`tokens-<instant>.pem` was retired at that instant and verifies until the last token made with it is dead. `heads.pem`
+is that of the audit log's heads, and `heads-next.pem` the one that is about to follow it.
 """
 
 import fcntl
@@ -20,6 +21,7 @@ from joserfc.jwk import ECKey
 from torv.base import clock
 
 IN_USE = "tokens.pem"
+HEADS, NEXT_HEADS = "heads.pem", "heads-next.pem"
 LOOK = 1.0  #: seconds a process goes on making tokens with a key that was retired meanwhile
 LAST_TOKEN = 330.0  #: seconds after its retirement for which a key verifies: LOOK, a token's longest life, clocks apart
 _RETIRED = re.compile(r"tokens-([0-9]{8}T[0-9]{12}Z)\.pem")
@@ -82,6 +84,50 @@ class TokenKeys:
                 self._seen = seen
 
 
+class HeadKeys:
+    """The private keys of the audit log's heads: the one in use, and while they change places the one that follows it.
+
+    Which of them is in force is said by the log, not by their files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._in_use, self._next = folder / HEADS, folder / NEXT_HEADS
+        self._known = {key.thumbprint(): key for key in (load_key(self._in_use),)}
+
+    @property
+    def current(self) -> ECKey:
+        """The key whose file is that in use."""
+        return ECKey.import_key(self._in_use.read_bytes())
+
+    def find(self, kid: str) -> ECKey | None:
+        """The key with this thumbprint, if it is held; None for any other."""
+        if kid not in self._known:
+            self.take_up(kid)
+            self._known = {key.thumbprint(): key for key in self.held()}
+        return self._known.get(kid)
+
+    def held(self) -> list[ECKey]:
+        """The key in use, and the one that is to follow it, if there is one."""
+        return [ECKey.import_key(file.read_bytes()) for file in (self._in_use, self._next) if file.exists()]
+
+    def prepare(self) -> ECKey:
+        """A new key, safely on the disk, that is not in use before `take_up`; it replaces one that never was."""
+        with _alone_in(self._next.parent):
+            draft = _write_draft(self._next, ECKey.generate_key("P-256").as_pem(private=True))
+            owner = self._in_use.stat()
+            os.chown(draft, owner.st_uid, owner.st_gid)
+            draft.replace(self._next)
+            _make_durable(self._next)
+            return ECKey.import_key(self._next.read_bytes())
+
+    def take_up(self, kid: str) -> None:
+        """Put a prepared key in use, and destroy the former one; nothing happens if no prepared key is this one."""
+        with suppress(FileNotFoundError):
+            if ECKey.import_key(self._next.read_bytes()).thumbprint() == kid:
+                self._next.replace(self._in_use)
+                _make_durable(self._in_use)
+
+
 def rotate_token_key(folder: Path) -> ECKey:
     """Retire the token key and put a new one in its place; every running process takes it up within a second.
 
@@ -124,6 +170,16 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _make_durable(file: Path) -> None:
+    """Let a file and its name be on the disk before anything is said of it."""
+    for each in (file, file.parent):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _load(file: Path, make: Callable[[], bytes]) -> bytes:

@@ -1,12 +1,13 @@
 """The lease: what this process is allowed to believe about agreements, bindings and fences.
 
 Every 250 ms one statement renews the row and returns the generation and the fences, and reports the calls in flight
-under the fences known until then. A process that cannot renew stops deciding after a second, by its own clock.
+under the fences known until then, and the modules that are left alone. A process that cannot renew stops deciding after
+a second, by its own clock.
 """
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
@@ -30,6 +31,14 @@ class Confirmed:
     forced: list[str]  #: fences behind which calls in flight are cut
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Admitted:
+    """A call in flight. Its key is asked for again and again: it changes when a binding is split or dissolved."""
+
+    key: Callable[[], str]
+    cut: asyncio.Timeout
+
+
 class Lease:
     """The lease of one process. `learn` is called with a connection whenever the generation has changed."""
 
@@ -38,8 +47,8 @@ class Lease:
         self.generation = 0
         self._database, self._kind, self._learn = database, kind, learn
         self._fences: frozenset[str] = frozenset()
-        self._in_flight: Counter[str] = Counter()
-        self._cuts: defaultdict[str, set[asyncio.Timeout]] = defaultdict(set)
+        self._in_flight: set[_Admitted] = set()
+        self.resting: Callable[[], Sequence[UUID]] = lambda: ()  #: what is left alone here, told to all
         self._confirmed_at = float("-inf")
         self._wake, self._lowered = asyncio.Event(), asyncio.Condition()
 
@@ -48,36 +57,45 @@ class Lease:
         if clock.ticks() - self._confirmed_at > TRUST:
             raise StateUnconfirmed
 
-    @asynccontextmanager
-    async def admitted(self, key: str, *, follows_admitted: bool = False) -> AsyncIterator[None]:
-        """Wait until no fence stands before `key`, then count as in flight until the block ends.
+    async def confirmed(self, within: float) -> None:
+        """Wait until the state is confirmed. Raises StateUnconfirmed if it is not after so many seconds."""
+        try:
+            async with asyncio.timeout(within), self._lowered:
+                await self._lowered.wait_for(lambda: clock.ticks() - self._confirmed_at <= TRUST)
+        except TimeoutError:
+            raise StateUnconfirmed from None
 
+    @asynccontextmanager
+    async def admitted(self, key: Callable[[], str], *, follows_admitted: bool = False) -> AsyncIterator[None]:
+        """Wait until no fence stands before the key, then count as in flight until the block ends.
+
+        `key` tells the key by what this process has learned: a call that was admitted under the key of a whole
+        municipality counts for its district as soon as that has a binding of its own, and so does one that waits.
         A call that belongs to the chain of an admitted call passes the fence. Raises MoveTakesTooLong after 5 s, and
         OutcomeUnknown when the block is cut because the move would not wait for it any longer.
         """
-        if key in self._fences and not follows_admitted:
+        if not follows_admitted and self._fences and key() in self._fences:
             await self._wait_at_fence(key)
         self.check()
-        self._in_flight[key] += 1
+        admitted = _Admitted(key, cut := asyncio.timeout(None))
+        self._in_flight.add(admitted)
         try:
-            async with asyncio.timeout(None) as cut:
-                self._cuts[key].add(cut)
+            async with cut:
                 yield
         except TimeoutError:
             if not cut.expired():
                 raise
             raise OutcomeUnknown from None
         finally:
-            self._cuts[key].discard(cut)
-            self._in_flight[key] -= 1
-            if key in self._fences:
+            self._in_flight.discard(admitted)
+            if self._fences and key() in self._fences:
                 self._wake.set()  # the move waits for this
 
-    async def _wait_at_fence(self, key: str) -> None:
+    async def _wait_at_fence(self, key: Callable[[], str]) -> None:
         metrics.held_calls.inc()
         try:
             async with asyncio.timeout(HOLD), self._lowered:
-                await self._lowered.wait_for(lambda: key not in self._fences)
+                await self._lowered.wait_for(lambda: key() not in self._fences)
         except TimeoutError:
             raise MoveTakesTooLong from None
         finally:
@@ -86,7 +104,7 @@ class Lease:
     async def run(self) -> None:
         """Renew until cancelled; a lost connection is opened again by whoever repeats this step."""
         async with self._database.line() as line:
-            await line.listen("torv_state", self._wake.set)
+            await line.listen("torv_state", lambda _: self._wake.set())
             try:
                 while True:
                     await self._renew(line)
@@ -108,7 +126,8 @@ class Lease:
         state = (
             await line.all(
                 Confirmed, sql.renew_lease, process=self.process, kind=self._kind, generation=self.generation,
-                fences=sorted(self._fences), in_flight=dict(+self._in_flight),
+                fences=sorted(self._fences), in_flight=Counter(each.key() for each in self._in_flight),
+                resting=list(self.resting()),
             )
         )[0]  # fmt: skip
         if state.generation != self.generation:
@@ -118,8 +137,8 @@ class Lease:
         if fences - self._fences:
             self._wake.set()  # confirm a new fence at once, not in 250 ms
         self._fences, self._confirmed_at = fences, asked_at
-        for cut in [each for key in state.forced for each in self._cuts[key]]:
-            cut.reschedule(asyncio.get_running_loop().time())
+        for each in [each for each in self._in_flight if each.key() in state.forced] if state.forced else ():
+            each.cut.reschedule(asyncio.get_running_loop().time())
         metrics.lease_age.set(clock.ticks() - asked_at)
         async with self._lowered:
             self._lowered.notify_all()

@@ -9,10 +9,10 @@ from jsonb_to_recordset(:entries::jsonb) as e (
 -- name: renew_lease
 -- Renews this process's lease and tells, in the same instant, the generation and the fences; what it reports belongs to the fences it knew before.
 with renewed as (
-    insert into base.leases (process, kind, renewed_at, generation, fences, in_flight)
-    values (:process, :kind, clock_timestamp(), :generation, :fences, :in_flight)
+    insert into base.leases (process, kind, renewed_at, generation, fences, in_flight, resting)
+    values (:process, :kind, clock_timestamp(), :generation, :fences, :in_flight, :resting)
     on conflict (process) do update
-    set renewed_at = excluded.renewed_at, generation = excluded.generation, fences = excluded.fences, in_flight = excluded.in_flight)
+    set renewed_at = excluded.renewed_at, generation = excluded.generation, fences = excluded.fences, in_flight = excluded.in_flight, resting = excluded.resting)
 select (select number from base.generation) as generation,
        coalesce((select array_agg(key order by key) from base.fences), '{}') as fences,
        coalesce((select array_agg(key order by key) from base.fences where is_forced), '{}') as forced;
@@ -68,8 +68,8 @@ update base.streams set position = :position where name = :name;
 select position from base.streams where name = :name;
 
 -- name: notify_feed
--- Wakes the readers of the feed.
-select pg_notify('torv_feed', '');
+-- Wakes the readers of a stream.
+select pg_notify('torv_feed', :name);
 
 -- name: try_leadership
 -- Tries to become the one worker that sequences and moves; held until the connection ends.

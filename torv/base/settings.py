@@ -92,6 +92,9 @@ def _raw(name: str, value: str, is_direct: bool) -> str:
         raise SettingInvalid(f"{name} names a file that cannot be read: {error.strerror}") from None
 
 
+_KINDS = {bool: "1 or 0", int: "a whole number", float: "a number", str: "a text"}
+
+
 def _convert(name: str, target: Any, value: str) -> Any:
     assert target.default is not MISSING
     kind = type(target.default)
@@ -100,4 +103,4 @@ def _convert(name: str, target: Any, value: str) -> Any:
             return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[value.lower()]
         return kind(value) if kind is not str else value
     except (ValueError, KeyError):
-        raise SettingInvalid(f"{name} must be a {kind.__name__}, not {value!r}") from None
+        raise SettingInvalid(f"{name} must be {_KINDS.get(kind, kind.__name__)}, not {value!r}") from None

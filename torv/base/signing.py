@@ -21,7 +21,7 @@ from joserfc.jwk import ECKey
 
 from torv.base import clock
 from torv.base.errors import InvalidInput, NotIdentified, SignatureInvalid, TokenExpired
-from torv.base.keyring import TokenKeys, load_key, load_secret
+from torv.base.keyring import HeadKeys, TokenKeys, load_key, load_secret
 
 ALGORITHMS = {"P-256": "ES256", "P-384": "ES384"}  #: curve -> the one algorithm of its keys
 DEPTH = 32  #: how deep JSON from outside may nest
@@ -36,7 +36,7 @@ class Keys:
     signing: ECKey  #: agreements and receipts
     token_keys: TokenKeys  #: access tokens and calls to modules
     call_secret: bytes = field(repr=False)  #: see call_mark
-    heads: ECKey  #: heads of the audit log, and nothing else
+    heads: HeadKeys  #: heads of the audit log, and nothing else
 
     @property
     def tokens(self) -> ECKey:
@@ -56,17 +56,13 @@ class Keys:
         """The public parts of the token keys whose tokens may be alive, the one in use first, as a JWK set."""
         return {"keys": [{**public(each), "use": "sig", "alg": "ES256"} for each in self.token_keys.every()]}
 
-    def heads_jwks(self) -> dict[str, Any]:
-        """The public part of the key of the audit log's heads, as a JWK set."""
-        return {"keys": [{**public(self.heads), "use": "sig", "alg": "ES256"}]}
-
 
 def load_keys(folder: Path) -> Keys:
     """The keys of an installation, made at first use and readable by their owner only."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Keys(
         signing=load_key(folder / "signing.pem"), token_keys=TokenKeys(folder),
-        call_secret=load_secret(folder / "calls.secret"), heads=load_key(folder / "heads.pem"),
+        call_secret=load_secret(folder / "calls.secret"), heads=HeadKeys(folder),
     )  # fmt: skip
 
 

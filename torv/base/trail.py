@@ -71,12 +71,8 @@ async def check_clock(dsn: str) -> None:
 
     Asked at every start; while a process runs, `clock` sees to it.
     """
-    database = await Database.open(dsn, 1)
-    try:
-        async with database.reading() as tx:
-            newest = await tx.value(sql.newest_entry)
-    finally:
-        await database.close()
+    async with Database.opened(dsn, 1) as database, database.reading() as tx:
+        newest = await tx.value(sql.newest_entry)
     if newest is not None and newest - clock.seconds() > clock.SLACK:
         raise ClockSetBack(seconds=int(newest - clock.seconds()))
 
@@ -90,6 +86,7 @@ class Trail:
         self._wake = asyncio.Event()
         self._began: float | None = None  # when the batch that is being written was sent
         self._is_open = False  # the batcher has its connection
+        self._shown = 0  # in the metrics
 
     @property
     def is_stuck(self) -> bool:
@@ -110,7 +107,7 @@ class Trail:
         durable = self._enqueue(entries)
         try:
             async with asyncio.timeout(PATIENCE):
-                await asyncio.shield(durable)
+                await durable
         except TimeoutError:
             raise TrailUnavailable from None
 
@@ -154,7 +151,9 @@ class Trail:
             size += len(self._waiting[taken][0])
             taken += 1
         batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
-        metrics.trail_waiting.set(len(self._waiting))
+        if len(self._waiting) != self._shown:
+            self._shown = len(self._waiting)
+            metrics.trail_waiting.set(self._shown)
         return batch
 
     async def _flush(self, line: Line, batch: list[tuple[list[Entry], asyncio.Future[None]]]) -> None:

@@ -65,19 +65,23 @@ def judge_answers(lines: list[Line], suspension: Suspension) -> list[Finding]:
     kinds = Counter(f"{line.operation} {line.status} {line.code or ''}".strip() for line in failed)
     return [
         Finding(
-            promise="failed calls", measured=f"{len(failed)} of {len(lines)} {dict(kinds) or ''}", holds=not failed
+            promise="kald, der slog fejl",
+            measured=f"{len(failed)} af {len(lines)} {dict(kinds) or ''}",
+            holds=not failed,
         ),
-        Finding(promise="lists without a note just written", measured=str(stale), holds=stale == 0),
-        Finding(promise="longest hold", measured=f"{slowest * 1000:.0f} ms", holds=slowest <= HOLD),
+        Finding(promise="lister uden en note, der lige var skrevet", measured=str(stale), holds=stale == 0),
+        Finding(promise="længste ventetid for et kald", measured=f"{slowest * 1000:.0f} ms", holds=slowest <= HOLD),
         Finding(
-            promise="suspension effective", measured=f"{effect * 1000:.0f} ms", holds=bool(cut_off) and effect <= EFFECT
+            promise="suspenderet aftale virker efter",
+            measured=f"{effect * 1000:.0f} ms",
+            holds=bool(cut_off) and effect <= EFFECT,
         ),
     ]
 
 
 def judge_moves(holds: list[int]) -> Finding:
     """Did no move keep calls waiting for too long, by its own account? `holds` are milliseconds."""
-    return Finding(promise="longest freeze", measured=f"{max(holds)} ms", holds=max(holds) <= HOLD * 1000)
+    return Finding(promise="længste stop ved et skift", measured=f"{max(holds)} ms", holds=max(holds) <= HOLD * 1000)
 
 
 def judge_stragglers(lines: list[Line], left: Mapping[str, float]) -> Finding:
@@ -86,7 +90,9 @@ def judge_stragglers(lines: list[Line], left: Mapping[str, float]) -> Finding:
     accepted = sum(line.status == 201 for line in late)
     everyone_was_late = {line.caller for line in late} == left.keys()
     return Finding(
-        promise="late writes accepted", measured=f"{accepted} of {len(late)}", holds=not accepted and everyone_was_late
+        promise="sene skrivninger, der blev taget imod",
+        measured=f"{accepted} af {len(late)}",
+        holds=not accepted and everyone_was_late,
     )
 
 
@@ -99,16 +105,33 @@ async def judge_kernel(tx: Tx, lines: list[Line]) -> list[Finding]:
     written = {row["record"] for row in await tx.all(dict, sql.logged_records)}
     backwards = sum(later.epoch < earlier.epoch for earlier, later in pairwise(records))
     return [
-        *compare("kernel", acknowledged(lines), {(str(each.id), str(each.person_id), each.text) for each in records}),
-        Finding(promise="doubled", measured=str(doubled(records, lines)), holds=doubled(records, lines) == 0),
-        Finding(promise="records under an ended epoch", measured=str(backwards), holds=backwards == 0),
+        *compare("kernen", acknowledged(lines), {(str(each.id), str(each.person_id), each.text) for each in records}),
         Finding(
-            promise="calls without intent and outcome in the trail", measured=str(len(unlogged)), holds=not unlogged
+            promise="noter, der blev til to", measured=str(doubled(records, lines)), holds=doubled(records, lines) == 0
         ),
+        Finding(promise="poster under en afløst tilkobling", measured=str(backwards), holds=backwards == 0),
+        Finding(promise="kald uden begge linjer i loggen", measured=str(len(unlogged)), holds=not unlogged),
         Finding(
-            promise="records without an entry in the trail",
+            promise="poster uden linje i loggen",
             measured=str(_missing(records, written)),
             holds=_missing(records, written) == 0,
+        ),
+    ]
+
+
+def judge_events(lines: list[Line], published: Mapping[UUID, str], handled: set[UUID]) -> list[Finding]:
+    """Was an event published of every note that a module was asked to write, and did a module handle each of them?
+
+    `published` says which note each event is about.
+    """
+    asked = {line.note_id for line in lines if line.note_id and line.operation != "direct"}
+    silent, unheard = asked - set(published.values()), published.keys() - handled
+    return [
+        Finding(promise="noter uden en hændelse", measured=f"{len(silent)} af {len(asked)}", holds=not silent),
+        Finding(
+            promise="hændelser, som intet modul fik",
+            measured=f"{len(unheard)} af {len(published)}",
+            holds=not unheard and bool(published),
         ),
     ]
 
@@ -122,8 +145,8 @@ def compare(where: str, told: set[tuple[str, str, str]], held: set[tuple[str, st
     """Is what was told exactly what is held?"""
     lost, strange = told - held, held - told
     return [
-        Finding(promise=f"lost in {where}", measured=f"{len(lost)} of {len(told)}", holds=not lost and bool(told)),
-        Finding(promise=f"unexplained in {where}", measured=str(len(strange)), holds=not strange),
+        Finding(promise=f"mistet i {where}", measured=f"{len(lost)} af {len(told)}", holds=not lost and bool(told)),
+        Finding(promise=f"uforklaret i {where}", measured=str(len(strange)), holds=not strange),
     ]
 
 

@@ -94,7 +94,10 @@ async def _under_notice(office: Office, folder: Path) -> None:
 async def _proposed(office: Office, folder: Path) -> None:
     """Trinvis and Anna have signed; Bo has not."""
     content = content_of(TRINVIS)
-    content["grants"][0] |= {"limits": {"calls_per_second": 5, "persons_per_day": 300}, "reach": {"kle": ["17.03"]}}
+    content["grants"][0] |= {
+        "limits": {"calls_per_second": 5, "person_views_per_day": 300},
+        "reach": {"kle": ["17.03"]},
+    }
     content["grants"][0] |= {"window": {"weekdays": [1, 2, 3, 4, 5], "opens": "07:00", "closes": "17:00"}}
     await office.post("/api/v1/agreements", content)
     await sign_by_partner(office, content, folder, TRINVIS)

@@ -1,5 +1,6 @@
 """The office: the municipality's own people, working over Torv's public API."""
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -32,13 +33,15 @@ class Office:
         await self._http.close()
 
     async def get(self, path: str) -> Any:
-        return await self._as(ANNA, "GET", path, None)
+        return await self._as(ANNA, "GET", path, None, {})
 
-    async def post(self, path: str, content: Any = None, *, user: str = ANNA) -> Any:
-        return await self._as(user, "POST", path, content)
+    async def post(
+        self, path: str, content: Any = None, *, user: str = ANNA, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        return await self._as(user, "POST", path, content, headers or {})
 
-    async def _as(self, user: str, method: str, path: str, content: Any) -> Any:
-        return await self._send(method, path, content, {"Authorization": f"Bearer {self._sessions[user]}"})
+    async def _as(self, user: str, method: str, path: str, content: Any, headers: Mapping[str, str]) -> Any:
+        return await self._send(method, path, content, {**headers, "Authorization": f"Bearer {self._sessions[user]}"})
 
     async def _send(self, method: str, path: str, content: Any, headers: dict[str, str]) -> Any:
         async with self._http.request(method, self._url + path, json=content, headers=headers) as answer:

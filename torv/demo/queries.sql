@@ -24,3 +24,11 @@ select id from persons.persons where id = any(:ids::uuid[]) for update;
 -- Whether a move has come to its flip and waits for writes in progress.
 select exists (select from pg_locks where locktype = 'advisory' and objsubid = 1 and mode = 'ExclusiveLock' and not granted
                and (classid::bigint << 32) | objid::bigint = hashtextextended('capability notes', 0));
+
+-- name: own_schemas
+-- Which of some schemas there are, each with the comment on it.
+select nspname::text as name, obj_description(oid, 'pg_namespace') as comment from pg_namespace where nspname = any(:names::text[]);
+
+-- name: published
+-- The events of a type that were published, and what each is about.
+select id, subject from events.v_events where type = :type;

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from torv.base import logs
 from torv.base.settings import Settings
+from torv.demo.borrowed import has_town
 from torv.demo.office import NAMES, PASSWORDS
 from torv.demo.stage import Stage, clear, is_set, set_stage
 
@@ -20,6 +21,8 @@ async def show(settings: Settings, *, fresh: bool) -> int:
     logs.configure("warning")
     folder = settings.state_dir.resolve() / "demo"
     if fresh or not is_set(folder):
+        if settings.database_url and await has_town(settings.database_url):
+            console.print("Databasen i TORV_DATABASE_URL er en tidligere demos. Alt, Torv har i den, slettes nu.")
         clear(folder)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

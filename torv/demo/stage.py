@@ -17,7 +17,7 @@ from torv.base.errors import AlreadyExists
 from torv.base.processes import Program, Supervisor
 from torv.base.server import listen
 from torv.base.settings import Settings
-from torv.demo import market, town
+from torv.demo import borrowed, market, town
 from torv.demo.office import NAMES, PASSWORDS, Office
 from torv.demo.town import Town
 from torv.interfaces.cpr import write_extract
@@ -56,6 +56,8 @@ async def set_stage(
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 nothing else runs yet
     report("Starter PostgreSQL")
     async with running.database_of(settings) as dsn:
+        if settings.database_url:
+            await borrowed.claim(dsn, is_new=not is_set(folder))
         report("Opretter tabeller")
         await running.prepare(dsn)
         supervisor = Supervisor()
@@ -125,6 +127,7 @@ async def _town(
         with suppress(AlreadyExists):
             await operating.add_user(dsn, login=login, name=NAMES[login], password=password)
     extract = folder / "citizens.txt"
+    extract.unlink(missing_ok=True)  # of a start that was broken off
     write_extract(extract, persons=citizens, seed=SEED)
     await operating.take_in_cpr(dsn, extract, lambda *_: None)
     async with Office(settings.issuer) as office:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from rich.console import Console
 from rich.table import Table
@@ -21,12 +22,14 @@ from torv.base.signing import load_keys
 from torv.demo import judge, town, traffic
 from torv.demo.disturbance import disturb_freeze, straggling, work_with_late_commits
 from torv.demo.judge import Finding, Suspension, sql
-from torv.demo.ledger import read_ledger
+from torv.demo.ledger import Line, read_ledger
 from torv.demo.office import Office, Refused
-from torv.demo.stage import Stage, clear, set_stage
+from torv.demo.stage import PROVIDERS, Stage, clear, set_stage
 from torv.demo.traffic import Plan
+from torv.ecosystem.agreements import STATES_DA
 from torv.ecosystem.gateway import ModuleClient
 from torv.ecosystem.modules import release_by_id
+from torv_sdk.events import SeenEvents
 
 CITIZENS = 24
 CALLERS = (("borgerblik", 11), ("borgerblik", 12), ("tvaers", 13))  #: program and seed
@@ -72,8 +75,7 @@ async def tell_story(settings: Settings) -> int:
 
 
 async def _play(stage: Stage, report: Callable[[str], None]) -> tuple[list[Finding], dict[str, Any]]:
-    database = await Database.open(stage.dsn, 6)
-    try:
+    async with Database.opened(stage.dsn, 6) as database:
         async with Office(stage.settings.issuer) as office, traffic_on(stage) as ledgers:
             play = Play(stage=stage, office=office, database=database, report=report, ledgers=ledgers)
             report("Tre programmer arbejder")
@@ -85,8 +87,6 @@ async def _play(stage: Stage, report: Callable[[str], None]) -> tuple[list[Findi
         report("Sammenligner")
         async with Office(stage.settings.issuer) as office:
             return await _judge(replace(play, office=office), suspension)
-    finally:
-        await database.close()
 
 
 async def _three_moves(play: Play) -> None:
@@ -170,16 +170,33 @@ async def _judge(play: Play, suspension: Suspension) -> tuple[list[Finding], dic
     findings += [judge.judge_moves([move["hold_ms"] for move in moves]), judge.judge_stragglers(lines, play.left)]
     for name in ("nordnote", "kviknote"):
         held = await export_of(play.stage, play.database, name, told)
-        findings += judge.compare(f"the export of {name}", told, held)
+        findings += judge.compare(f"{name}s udtræk", told, held)
     async with play.database.reading() as tx:
         findings += await judge.judge_kernel(tx, lines)
+    findings += await _judge_events(play, lines)
     receipt = await _finalise(play)
     state = (await play.office.get(f"/api/v1/agreements/{play.stage.town.agreements['nordnote']}"))["state"]
-    findings.append(Finding(promise="the predecessor's agreement", measured=state, holds=state == "exit"))
+    findings.append(Finding(promise="forgængerens aftale", measured=STATES_DA[state], holds=state == "exit"))
     findings.append(
-        Finding(promise="calls that were cut", measured=str(len(receipt["cut_calls"])), holds=not receipt["cut_calls"])
+        Finding(
+            promise="kald, der blev afbrudt", measured=str(len(receipt["cut_calls"])), holds=not receipt["cut_calls"]
+        )
     )
     return findings, receipt
+
+
+async def _judge_events(play: Play, lines: list[Line]) -> list[Finding]:
+    """What was told of the notes, when the modules have had ten seconds to hear the rest of it."""
+    seen = [SeenEvents(play.stage.folder / name / "events.sqlite") for name in PROVIDERS]  # as each module keeps it
+    handled: set[UUID] = set()
+    for _ in range(50):
+        async with play.database.reading() as tx:
+            published = {row["id"]: row["subject"] for row in await tx.all(dict, sql.published, type=town.TOLD)}
+        handled |= {each for each in published.keys() - handled for file in seen if await file.has(each)}
+        if published.keys() <= handled:
+            break
+        await asyncio.sleep(0.2)
+    return judge.judge_events(lines, published, handled)
 
 
 async def _finalise(play: Play) -> dict[str, Any]:
@@ -211,7 +228,7 @@ async def export_of(
 
 def _show(findings: list[Finding], receipt: dict[str, Any], seconds: float) -> None:
     table = Table(title=f"Leverandørskift under fuld drift, {seconds:.0f} s", title_justify="left")
-    for heading in ("Promise", "Measured", "Holds"):
+    for heading in ("Løfte", "Målt", "Holder"):
         table.add_column(heading)
     for finding in findings:
         table.add_row(

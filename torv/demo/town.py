@@ -15,6 +15,7 @@ from torv_sdk.keys import fingerprint, make_key, prove_key, read_key, sign_agree
 MUNICIPALITY = ("50708047", "Fjordby Kommune")
 CITY = "Fjordby"
 CLAUSES = sha256("Fjordby Kommune: standardvilkår for databehandling, 2026".encode()).hexdigest()
+TOLD = "notes.note.written"  #: what whoever provides notes is told of
 NOWHERE = "http://127.0.0.1:9"  #: address of a program that only calls: nothing is ever sent there
 
 
@@ -34,6 +35,7 @@ _OVERVIEW = Why(activity="overblik", legal_basis=["SEL §83"], text="Overblik fo
 _PROVIDER = (
     Line(service="records", operations=["write", "read", "follow"], categories=["notes"]),
     Line(service="notes", operations=["provide", "export"], categories=["notes"]),
+    Line(service="events", operations=["publish", "receive"], categories=["notes"]),
 )
 _CALLER = (Line(service="notes", operations=["write_note", "list_notes"], categories=["notes"]),)
 _READER = (Line(service="persons", operations=["read"], categories=["person"]),)
@@ -64,6 +66,7 @@ async def build_town(office: Office, folder: Path, urls: dict[str, str]) -> Town
         releases[part.module] = await enter_partner(office, part, folder, urls.get(part.module, NOWHERE))
         agreements[part.module] = await _agree(office, part, folder)
     await office.post("/api/v1/bindings", {"capability": "notes", "release_id": releases["nordnote"]})
+    await office.post("/api/v1/subscriptions", {"capability": "notes", "types": [TOLD], "mode": "push"})
     return Town(releases=releases, agreements=agreements, persons=await _citizens(office))
 
 

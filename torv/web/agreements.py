@@ -1,11 +1,14 @@
 """The pages about agreements: all of them with what there is to do, and one in plain words, with its stop button."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from torv.base import clock
-from torv.base.access import Access, Demand
-from torv.base.errors import Denied, TorvError
+from torv.base.access import Access
+from torv.base.errors import TorvError
 from torv.base.http import Answer, Call, Routes
 from torv.base.pages import Cursor
 from torv.ecosystem.agreements import (
@@ -21,9 +24,11 @@ from torv.ecosystem.agreements import (
     list_agreements,
     list_drafts,
     read_agreement,
+    read_draft,
     signatories_of,
 )
 from torv.ecosystem.partners import Partner, municipality, partner_by_cvr, partner_by_id
+from torv.web.decisions import permit_for
 from torv.web.forms import go_to
 from torv.web.rendering import language_of, render
 
@@ -55,6 +60,18 @@ async def show_agreements(call: Call, cursor: Cursor = None) -> Answer:
         call.request, "agreements.html", reader=call.access.caller.name, rows=rows, next=found.next, now=clock.now(),
         drafts=await _drafts(call) if cursor is None else [], is_first=cursor is None,
     )  # fmt: skip
+
+
+@routes.reads("/drafts/{draft_id}", "draft", "agreement", include_in_schema=False)
+async def show_draft(call: Call, draft_id: UUID) -> Answer:
+    """A draft: what it would permit, what it lacks, and what there is to think about in it."""
+    draft = await read_draft(call.tx, call.access, draft_id)
+    content = None
+    with suppress(ValidationError):  # the findings say why it cannot be read
+        content = Content.model_validate(draft.content)
+    return render(
+        call.request, "draft.html", reader=call.access.caller.name, draft=draft, content=content, now=clock.now()
+    )
 
 
 @routes.reads("/{agreement_id}", "read", "agreement", include_in_schema=False)
@@ -119,8 +136,4 @@ async def _drafts(call: Call) -> list[Draft]:
 
 def _permit(call: Call, operation: str) -> Access | None:
     """The permit for something else about agreements; None if the reader may not."""
-    demand = Demand(service="agreements", operation=operation, category="agreement", is_write=operation != "draft")
-    try:
-        return call.engine.decider.decide(call.access.caller, demand, call.request_id)
-    except Denied:
-        return None
+    return permit_for(call, "agreements", operation, "agreement", is_write=operation != "draft")

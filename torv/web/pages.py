@@ -10,11 +10,12 @@ from torv.base.access import Demand
 from torv.base.errors import NotIdentified, TokenExpired, TooManyFailures, TorvError, WrongPassword
 from torv.base.http import Answer, Call, Routes, refuse_cross_site, session_cookie
 from torv.base.pages import LARGEST_SIZE
-from torv.ecosystem.gateway import PageMoved
+from torv.ecosystem.gateway import PageMoved, page_start
 from torv.ecosystem.modules import list_bindings
 from torv.ecosystem.moves import MoveState, MoveView, last_move
 from torv.kernel.identity import UserLocked, open_session, sign_out
 from torv.web import static_files
+from torv.web.capabilities import titles_for
 from torv.web.forms import go_to, read_form
 from torv.web.rendering import HEADERS, language_of, render
 
@@ -24,6 +25,7 @@ routes = Routes("", "modules")
 PATH: Final[tuple[MoveState, ...]] = tuple(
     state for state in MoveState if state not in (MoveState.ROLLED_BACK, MoveState.ABORTED)
 )
+FOR_PROGRAMS: Final = ("/api/", "/c/")  #: where a browser too is answered as a program is
 LEFT_OUT_GOING_BACK: Final[tuple[MoveState, ...]] = (MoveState.SHADOWING, MoveState.WATCHING)
 
 
@@ -36,7 +38,7 @@ async def show_overview(call: Call) -> Answer:
     move = await last_move(call.tx, permit)
     return render(
         call.request, "overview.html", reader=call.access.caller.name, bindings=bindings, move=move,
-        remaining=remaining_states(move) if move else [], now=clock.now(),
+        remaining=remaining_states(move) if move else [], titles=await titles_for(call), now=clock.now(),
     )  # fmt: skip
 
 
@@ -85,22 +87,24 @@ async def serve_file(call: Call, edition: str, path: str) -> Answer:
 def page_for(error: TorvError, request: Request) -> Response | None:
     """What a person at a browser gets instead of a problem document; None for everybody else.
 
-    The way to the login page; and where a module's page was asked for, a page that says what is wrong.
+    The way to the login page, or a page that says what is wrong. Who sends a form is told so too where a module's page
+    was asked for; our own pages' forms say it on the page itself.
     """
     is_of_module = request.url.path.startswith("/m/")
     wants_page = (request.method == "GET" or is_of_module) and "text/html" in request.headers.get("accept", "")
-    is_for_programs = request.url.path.startswith(("/api/", "/c/"))
-    if isinstance(error, NotIdentified | TokenExpired) and wants_page and not is_for_programs:
+    if not wants_page or request.url.path.startswith(FOR_PROGRAMS):
+        return None
+    if isinstance(error, NotIdentified | TokenExpired):
         return RedirectResponse("/login", 303, headers={**HEADERS, "cache-control": "no-store"})
-    return _page_of_problem(error, request) if is_of_module and wants_page else None
+    return _page_of_problem(error, request, is_of_module=is_of_module)
 
 
-def _page_of_problem(error: TorvError, request: Request) -> Response:
-    """Why a module's page is not shown. A page of a supplier that has gone gets a banner and the way to the new one."""
+def _page_of_problem(error: TorvError, request: Request, *, is_of_module: bool) -> Response:
+    """Why a page is not shown. A page of a supplier that has gone gets a banner and the way to the new one."""
     shown = render(
-        request, "module_problem.html", status=error.status, problem=error.message(language_of(request)),
-        fault=error.facts.get("fault_title", ""), is_moved=isinstance(error, PageMoved),
-        again=f"/m/{request.path_params['capability']}/",
+        request, "problem.html", status=error.status, problem=error.message(language_of(request)),
+        fault=error.facts.get("fault_title", ""), is_moved=isinstance(error, PageMoved), is_of_module=is_of_module,
+        again=page_start(request).address if is_of_module else "/",
     )  # fmt: skip
     return Response(
         shown.body, shown.status, {**shown.headers, "cache-control": "no-store"}, media_type=shown.media_type

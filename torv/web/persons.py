@@ -10,8 +10,8 @@ from torv.base.errors import CprInvalid, Denied, InvalidInput, NotFound, TorvErr
 from torv.base.http import Answer, Call, Routes
 from torv.base.trail import note
 from torv.ecosystem.audit import Look, list_looks
-from torv.ecosystem.gateway import capabilities_about_persons
-from torv.ecosystem.modules import titles_of_capabilities
+from torv.ecosystem.gateway import pages_about_persons
+from torv.kernel.organisation import names_of_units
 from torv.kernel.persons import (
     Person,
     Search,
@@ -24,6 +24,7 @@ from torv.kernel.persons import (
     shown,
 )
 from torv.kernel.records import TimelineLine, list_timeline
+from torv.web.capabilities import titles_for
 from torv.web.forms import go_to, read_form
 from torv.web.rendering import language_of, render
 
@@ -133,13 +134,13 @@ async def _citizen_page(call: Call, person_id: UUID, *, shows_cpr: bool, looks: 
     is_alive = person.birth_date is not None and person.status != "dead"
     age = age_on(person.birth_date, clock.today()) if is_alive and person.birth_date else None
     timeline = await _timeline(call, person.id)
-    launches = capabilities_about_persons(call.request, call.access.caller)
-    titles = await titles_of_capabilities(call.tx) if timeline or launches else {}
+    launches = pages_about_persons(call.request, call.access.caller)
+    units = await names_of_units(call.tx, {each.unit_id for each in launches if each.unit_id}, clock.today())
     return render(
         call.request, "person.html", reader=call.access.caller.name, person=person, relations=relations, age=age,
         shows_cpr=shows_cpr, may_see_looks=_may_see_looks(call), looks=None if looks is None else looks[:SHOWN],
         more=looks is not None and len(looks) > SHOWN, timeline=None if timeline is None else timeline[:SHOWN],
         more_timeline=timeline is not None and len(timeline) > SHOWN,
-        launches=launches,
-        titles={name: title[language_of(call.request)] for name, title in titles.items()},
+        launches=launches, units={each.id: each.name for each in units},
+        titles=await titles_for(call) if timeline or launches else {},
     )  # fmt: skip

@@ -75,6 +75,8 @@ def make_environment(language: str) -> Environment:
     made.filters["date"] = lambda day: format_date(
         day, "d. MMMM y" if locale == SOURCE_LANGUAGE else "d MMMM y", locale
     )
+    made.filters["month"] = lambda day: format_date(day, "MMMM y", locale)
+    made.filters["sentence"] = lambda text: text[:1].upper() + text[1:]  # `capitalize` makes CPR of it Cpr
     made.filters["initials"] = initials
     made.filters["listed"] = lambda words: format_list([str(word) for word in words], locale=locale)
     made.filters["number"] = lambda value: format_decimal(value, locale=locale)

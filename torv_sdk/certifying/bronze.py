@@ -12,7 +12,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from torv_sdk.certifying.rules import Broken, Level, rule
-from torv_sdk.certifying.stand import Answered, Stand
+from torv_sdk.certifying.stand import Stand
 
 REFUSED_BODY = {400, 413, 422}  #: what a body that breaks the contract may be answered
 VALID = {200, 201, 202, 204, 409, 503}  #: what a valid call may be answered, with a Torv behind it or without
@@ -46,7 +46,18 @@ async def valid_call_admitted(stand: Stand) -> None:
     for operation in stand.writing():
         answer = await stand.write(operation)
         if answer.status not in VALID:
-            raise Broken(f"{operation.name} answered a valid call with {answer.status}{_code(answer)}")
+            raise Broken(f"{operation.name} answered a valid call with {answer.status}{answer.code}")
+
+
+@rule(
+    "operations_there", Level.BRONZE,
+    danish="Hver af kontraktens operationer findes.",
+    english="Every operation of the contract is there.",
+    advice="Answer each of them; to Torv, 404 (without a variable in the address), 405 and 501 say that it is missing.",
+)  # fmt: skip
+async def operations_there(stand: Stand) -> None:
+    for operation in stand.contract.operations.values():
+        await stand.check_there(operation)
 
 
 async def _expect_401(stand: Stand, token: str | None, what: str) -> None:
@@ -215,11 +226,6 @@ def _wrong_values(rules: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "too small a number", rules["minimum"] - 1
     if "enum" in rules:
         yield "an unknown value", "no-such-value"
-
-
-def _code(answer: Answered) -> str:
-    code = answer.body.get("code") if isinstance(answer.body, dict) else None
-    return f" ({code})" if isinstance(code, str) else ""
 
 
 def _part(value: Any) -> str:

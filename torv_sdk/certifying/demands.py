@@ -17,8 +17,6 @@ from torv_sdk.contracts import DIALECT, Operation
 from torv_sdk.profiles import Demand, Kind, Profile
 
 PASSING_TIME = 10.0  #: seconds a call is tried again that was answered 409 or 503, as a caller does
-NOT_THERE = {404, 405, 501}  #: answers of a module that has no such operation
-NOBODY = "0198c0de-0000-7000-8000-0000000000ff"  #: stands for what a path wants to be told
 _NAME = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
@@ -50,17 +48,10 @@ class _Trial:
 
     async def operation(self, operation: Operation) -> None:
         """It must be there: refuse a stranger with 401, and not say to Torv that there is no such thing."""
-        path = _NAME.sub(NOBODY, operation.path)
-        content, key = (b"", None) if operation.is_safe else (b"{}", str(uuid4()))
-        headers = {"Content-Type": "application/json", "Idempotency-Key": key} if key else {}
-        for token, who in ((None, "a stranger"), (self.stand.token(), "Torv")):
-            answer = await self.stand.send(operation.method, path, token, operation.name, content, headers)
-            is_known = answer.status == 401 if token is None else answer.status not in self._missing(operation)
-            if not is_known:
-                raise Broken(f"{operation.method} {operation.path} answered {answer.status} to {who}")
-
-    def _missing(self, operation: Operation) -> set[int]:
-        return NOT_THERE - {404} if "{" in operation.path else NOT_THERE  # 404 may mean the thing, not the operation
+        answer = await self.stand.knock(operation, None)
+        if answer.status != 401:
+            raise Broken(f"{operation.method} {operation.path} answered {answer.status} to a stranger")
+        await self.stand.check_there(operation)
 
     async def case(self, case: Mapping[str, Any]) -> None:
         self.kept["person"] = self.stand.person

@@ -26,6 +26,9 @@ from torv_sdk.records import BUCKETS
 READY_TIME = 30.0  #: seconds a module has to answer, and to have read the feed
 LONGEST_ANSWER = 20.0  #: seconds for one answer; the gateway gives no more
 
+NOT_THERE = {404, 405, 501}  #: answers of a module that has no such operation
+NOBODY = "0198c0de-0000-7000-8000-0000000000ff"  #: stands for what a path wants to be told
+
 _VARIABLE = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -44,6 +47,12 @@ class Answered:
         with suppress(ValueError):
             return json.loads(self.content)
         return None
+
+    @property
+    def code(self) -> str:
+        """The code of a refusal in parentheses, as it follows a status; empty if it says none."""
+        code = self.body.get("code") if isinstance(self.body, dict) else None
+        return f" ({code})" if isinstance(code, str) else ""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -142,6 +151,22 @@ class Stand:
         sent = await self.send(operation.method, path, token, operation.name, content, headers, query)
         self.answered.append(sent)
         return sent
+
+    async def check_there(self, operation: Operation) -> None:
+        """Raises Broken if the module says to Torv that it has no such operation."""
+        answer = await self.knock(operation, self.token())
+        missing = NOT_THERE - {404} if "{" in operation.path else NOT_THERE  # 404 may mean the thing it is about
+        if answer.status in missing:
+            asked = f"{operation.name} ({operation.method} {operation.path})"
+            raise Broken(f"{asked} answered {answer.status}{answer.code}")
+
+    async def knock(self, operation: Operation, token: str | None) -> Answered:
+        """Call an operation about nobody and with nothing in it; the answer is not kept."""
+        path = _VARIABLE.sub(NOBODY, operation.path)
+        content, headers = b"", dict[str, str]()
+        if not operation.is_safe:
+            content, headers = b"{}", {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())}
+        return await self.send(operation.method, path, token, operation.name, content, headers)
 
     async def send(
         self, method: str, path: str, token: str | None, operation: str = "", content: bytes = b"",

@@ -1,16 +1,14 @@
 """The log as programs and people meet it: heads and proofs by the API, and who looked at a citizen on their page."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
-from aiohttp import ClientSession, CookieJar
+from aiohttp import ClientSession
 from joserfc.jwk import ECKey
-from yarl import URL
 
-from tests.cast import ANNA, BO, PASSWORDS, Cast
+from tests.cast import ANNA, BO, Cast
 from tests.served import Api
 from torv.base import signing
 from torv.base.ids import new_id
@@ -29,6 +27,17 @@ async def sealed_head(api: Api, size: int = 1) -> dict[str, Any]:
             await asyncio.sleep(0.1)
 
 
+async def numbered_entry(api: Api, operation: str, **search: str) -> dict[str, Any]:
+    """The entry of an operation that a search finds, once it has its place in the log."""
+    async with asyncio.timeout(15):
+        while True:
+            found = (await api.post(f"{AUDIT}/search", search, by=ANNA)).json["items"]
+            entry: dict[str, Any] = next(each for each in found if each["operation"] == operation)
+            if entry["position"] is not None:
+                return entry
+            await asyncio.sleep(0.1)
+
+
 @pytest.fixture
 def quick_heads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torv.ecosystem.audit.keeping.HEAD_EVERY", 0.3)
@@ -44,8 +53,7 @@ async def test_a_stranger_with_the_public_key_alone_verifies_a_head_and_an_entry
     assert said == {name: head[name] for name in ("log", "size", "root", "breaks")} | {
         "format": "torv-audit-head/1", "at": said["at"]
     }  # fmt: skip
-    found = await api.post(f"{AUDIT}/search", {"person": str(cast.bjorn.id), "user": str(cast.users[ANNA].id)}, by=ANNA)
-    entry = next(each for each in found.json["items"] if each["operation"] == "persons.read")
+    entry = await numbered_entry(api, "persons.read", person=str(cast.bjorn.id), user=str(cast.users[ANNA].id))
     head = await sealed_head(api, entry["position"])
     proof = (await api.post(f"{AUDIT}/proofs/inclusion", {"entry": entry["id"], "size": head["size"]}, by=ANNA)).json
     path = [bytes.fromhex(each) for each in proof["path"]]
@@ -123,16 +131,6 @@ async def test_69_what_somebody_writes_reaches_no_entry(
 
 
 # ---- the page --------------------------------------------------------------------------------------------------------
-@pytest.fixture
-async def anna(api: Api) -> AsyncIterator[ClientSession]:
-    """Anna at a browser, signed in."""
-    address = URL(api.url)
-    headers = {"accept": "text/html,*/*;q=0.8", "accept-language": "da", "origin": str(address.origin())}
-    async with ClientSession(address, headers=headers, cookie_jar=CookieJar(unsafe=True)) as session:
-        await session.post("/login", data={"login": ANNA, "password": PASSWORDS[ANNA]})
-        yield session
-
-
 async def test_the_page_tells_in_danish_who_looked_and_why(
     api: Api, anna: ClientSession, outsider: asyncpg.Connection, cast: Cast
 ) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from tests.ecosystem.sealing import seal
 from torv.base.db import Database
 from torv.base.ids import new_id
-from torv.base.signing import Keys
+from torv.base.signing import Keys, public
 from torv.cli import commands
 
 Torv = Callable[..., Awaitable[Result]]
@@ -65,20 +65,20 @@ async def test_an_auditor_verifies_a_bundle_without_a_database(torv: Torv, keys:
     assert (await torv("export", bundle, "--from", 3, "--to", 9)).exit_code == 0
     assert stat.S_IMODE(bundle.stat().st_mode) == 0o600
     assert names_in(tmp_path) == [bundle.name]
-    jwks.write_text(json.dumps(keys.heads_jwks()))
+    jwks.write_text(json.dumps({"keys": [public(keys.heads.current)]}))
     nowhere = {"dsn": "postgresql://nobody@127.0.0.1:1/nothing", "TORV_STATE_DIR": str(tmp_path / "none")}
     by_key = await torv("verify", bundle, "--key", jwks, **nowhere)
     assert by_key.exit_code == 0, by_key.stderr
     assert by_key.stderr.startswith("7 entries (0 erased) of the log ")
-    assert (await torv("verify", bundle, "--fingerprint", keys.heads.thumbprint(), **nowhere)).exit_code == 0
+    assert (await torv("verify", bundle, "--fingerprint", keys.heads.current.thumbprint(), **nowhere)).exit_code == 0
     unsure = await torv("verify", bundle, **nowhere)
     assert unsure.exit_code == 1
-    assert keys.heads.thumbprint() in unsure.stderr
+    assert keys.heads.current.thumbprint() in unsure.stderr
     assert (await torv("verify", bundle, "--fingerprint", "x" * 43, **nowhere)).exit_code == 1
     jwks.write_text(json.dumps(keys.token_jwks()))
     assert (await torv("verify", bundle, "--key", jwks, **nowhere)).exit_code == 1
     bundle.write_text(bundle.read_text().replace("test.4", "test.5"))
-    changed = await torv("verify", bundle, "--fingerprint", keys.heads.thumbprint(), **nowhere)
+    changed = await torv("verify", bundle, "--fingerprint", keys.heads.current.thumbprint(), **nowhere)
     assert (changed.exit_code, changed.stderr.splitlines()[0]) == (1, "torv: Linje 5 er ikke bevist.")
 
 
@@ -104,7 +104,7 @@ async def test_66_a_witness_in_a_file_or_folder_exposes_a_log_that_lost_its_end_
     file = tmp_path / "torv-audit.heads" if is_folder else place
     assert (await torv("witness", place)).exit_code == 0
     assert (await torv("witness", place)).exit_code == 0
-    assert len(file.read_text().splitlines()) == 2
+    assert len(file.read_text().splitlines()) == 3  # the key, and two heads
     connection = await asyncpg.connect(dsn.replace("//torv@", "//postgres@"))
     await connection.execute("set session_replication_role = replica")
     await connection.execute(
@@ -116,7 +116,7 @@ async def test_66_a_witness_in_a_file_or_folder_exposes_a_log_that_lost_its_end_
     done = await torv("witness", place)
     assert done.exit_code == 1
     assert done.stderr.startswith("torv: Loggen har 15 linjer, men der er skrevet under på 20. Slutningen er væk.\n")
-    assert len(file.read_text().splitlines()) == 2
+    assert len(file.read_text().splitlines()) == 3  # the key, and two heads
     done = await torv("declare-break", "--reason", "Genskabt efter diskfejl", "--witness", place)
     assert done.exit_code == 0, done.stderr
     await seal(database, keys)

@@ -74,7 +74,7 @@ async def test_proofs_still_hold_and_verifying_counts_what_was_erased(
         proof = await prove_inclusion(tx, may("read_heads"), position=7, size=40)
         lines = [line async for line in export_bundle(tx, may("export"), keys.heads, first=25, last=35)]
     assert is_included(bytes.fromhex(proof.leaf), 6, 40, [bytes.fromhex(each) for each in proof.path], root)
-    checked = check_bundle(iter(lines), trusting(keys.heads))
+    checked = check_bundle(iter(lines), trusting(keys.heads.current))
     assert (checked.entries, checked.erased, checked.holds) == (11, 6, True)
     assert str(IDA) not in "".join(lines[1:7])
 

@@ -25,9 +25,9 @@ from torv.ecosystem.audit import (
     check_bundle,
     declare_break,
     export_bundle,
-    head_for_witness,
     hear_witness,
-    key_in,
+    keys_in,
+    lines_for_witness,
     trusting,
 )
 
@@ -45,7 +45,7 @@ async def export(database: Database, keys: Keys, first: int, last: int) -> list[
 
 
 def check(lines: list[str], keys: Keys) -> Checked:
-    return check_bundle(iter(lines), trusting(keys.heads))
+    return check_bundle(iter(lines), trusting(keys.heads.current))
 
 
 def changed(line: str, **values: Any) -> str:
@@ -59,7 +59,7 @@ async def test_a_bundle_verifies_with_nothing_but_itself_and_the_key(database: D
     assert (checked.entries, checked.erased, checked.holds, checked.head.size) == (271, 0, True, 600)
     record = json.loads(json.loads(lines[1])["record"])
     assert record["operation"] == "test.249"
-    assert key_in(lines[0]).thumbprint() == keys.heads.thumbprint()
+    assert {each.thumbprint() for each in keys_in(lines[0])} == {keys.heads.current.thumbprint()}
 
 
 async def test_a_bundle_of_what_is_not_there_is_refused(database: Database, keys: Keys) -> None:
@@ -138,25 +138,22 @@ async def witness(database: Database, keys: Keys, heads: list[str]) -> Hearing:
 
 async def head_of(database: Database, keys: Keys) -> str:
     async with database.transaction() as tx:
-        return await head_for_witness(tx, keys.heads)
+        return (await lines_for_witness(tx, keys.heads, []))[-1]
 
 
 @pytest.fixture
 async def restored(keys: Keys, fast_cluster: Server, dsn: str) -> AsyncIterator[tuple[Database, list[str]]]:
     """The log as a backup had it after 300 entries, and a witness that saw it with 300 and with 350."""
     name = dsn.rpartition("/")[2].partition("?")[0]
-    first = await Database.open(dsn, 3)
-    await seal(first, keys, 300)
-    heads = [await head_of(first, keys)]
-    await first.close()
+    async with Database.opened(dsn, 3) as first:
+        await seal(first, keys, 300)
+        heads = [await head_of(first, keys)]
     execute(fast_cluster, f"create database backup_{name} template {name}")
-    grown = await Database.open(dsn, 3)
-    await seal(grown, keys, 50)
-    heads.append(await head_of(grown, keys))
-    await grown.close()
-    older = await Database.open(fast_cluster.dsn(f"backup_{name}"), 3)
-    yield older, heads
-    await older.close()
+    async with Database.opened(dsn, 3) as grown:
+        await seal(grown, keys, 50)
+        heads.append(await head_of(grown, keys))
+    async with Database.opened(fast_cluster.dsn(f"backup_{name}"), 3) as older:
+        yield older, heads
     execute(fast_cluster, f"drop database backup_{name} with (force)")
 
 

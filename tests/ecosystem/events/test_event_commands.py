@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.cast import Cast
+from tests.ecosystem.districts import enter_districts, key
 from tests.ecosystem.following import WRITTEN
+from torv.base.db import Database
 from torv.base.ids import new_id
 from torv.cli import commands
 
@@ -30,8 +32,8 @@ async def letter(outsider: asyncpg.Connection, cast: Cast) -> str:
         "values (1, 1, $1, $2, 'notes', 'x', 'notes', '{}')", event, WRITTEN,
     )  # fmt: skip
     await outsider.execute(
-        "insert into events.subscriptions (id, capability, types, mode, path, cursor, secret_changed_at) "
-        "values ($1, 'notes', array[$2], 'push', '/torv/events', 1, now())", subscription, WRITTEN,
+        "insert into events.subscriptions (id, key, capability, types, mode, path, cursor, secret_changed_at) "
+        "values ($1, 'notes', 'notes', array[$2], 'push', '/torv/events', 1, now())", subscription, WRITTEN,
     )  # fmt: skip
     await outsider.execute(
         "insert into events.parked (id, subscription_id, position, subject, attempts, next_at, last_status, dead_at) "
@@ -53,6 +55,15 @@ async def test_what_is_dead_is_listed_and_tried_again(
     assert (await torv(dsn, state_dir, "dead-letters")).output == ""
     assert (await torv(dsn, state_dir, "subscriptions")).exit_code == 0
     assert await outsider.fetchval("select attempts from events.parked") == 0
+
+
+async def test_the_unit_of_a_districts_binding_is_named(
+    dsn: str, state_dir: Path, letter: str, outsider: asyncpg.Connection, database: Database, cast: Cast
+) -> None:
+    nord = (await enter_districts(database, cast)).nord
+    await outsider.execute("update events.subscriptions set key = $1, unit_id = $2", key(nord), nord)
+    assert "notes (Distrikt Nord)  push" in (await torv(dsn, state_dir, "subscriptions")).output
+    assert f"{letter}  notes (Distrikt Nord)  " in (await torv(dsn, state_dir, "dead-letters")).output
 
 
 async def test_all_are_tried_again_and_it_begins_again(

@@ -23,6 +23,7 @@ from tests.ecosystem.following import (
     tell,
     until,
 )
+from tests.ecosystem.programs import program, shipped
 from tests.sdk.modules_under_test import nordnote
 from tests.served import Api
 from torv.base.db import Database
@@ -134,6 +135,32 @@ async def test_a_worker_killed_in_the_middle_loses_nothing_and_another_takes_ove
                     os.kill(first.pid, signal.SIGKILL)
             await until(lambda: len(set(server.ids)) == 150, "something was lost", 90)
         assert [server.about(each) for each in subjects] == [list(range(1, 31))] * 5
+
+
+async def test_a_note_written_through_a_shipped_module_is_told_to_who_follows(
+    market: Api, worker: None, cast: Cast, outsider: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """Nordnote as a process of its own; the second call under the same key tells nothing twice."""
+    release, key = cast.releases["nordnote"], cast.release_keys["nordnote"]
+    async with program(market, release, key, tmp_path, "", shipped("nordnote")) as url:
+        await place_at(outsider, cast, "nordnote", url)
+        await subscribe(market, mode="pull")
+        await until(lambda: _is_there(market, cast), "the module does not answer", 60)
+        written = [(await market.write_note("Alt var vel.", key=each)).json for each in ("a", "b")]
+        await outsider.execute("truncate gateway.calls")  # so that the module itself is asked a second time
+        assert (await market.write_note("Alt var vel.", key="a")).json == written[0]
+        await until(lambda: _told(market, 2), "nothing is told")
+        events = (await market.get("/api/v1/events?capability=notes&after=0", by="nordnote")).json["events"]
+    assert [(each["type"], each["subject"]) for each in events] == [(WRITTEN, each["id"]) for each in written]
+    assert events[0]["data"] == {"note_id": written[0]["id"], "version": 1}
+
+
+async def _is_there(api: Api, cast: Cast) -> bool:
+    return (await api.get(f"/c/notes/v1/notes?person_id={cast.bjorn.id}", by="borgerblik")).status == 200
+
+
+async def _told(api: Api, count: int) -> bool:
+    return len((await api.get("/api/v1/events?capability=notes&after=0", by="nordnote")).json["events"]) >= count
 
 
 @asynccontextmanager

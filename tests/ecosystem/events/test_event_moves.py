@@ -3,26 +3,18 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import asyncpg
 import pytest
-from aiohttp import web
 
-from tests.cast import ANNA, KVIK, NORDLYS, Cast
+from tests.cast import ANNA, Cast
 from tests.ecosystem.following import (
-    PATH,
     Receiver,
-    permit_events,
-    place_at,
-    secrets_of,
-    subscribe,
     subscription,
     tell,
     until,
 )
-from tests.ecosystem.supplier import Supplier
+from tests.ecosystem.taking import both_programs
 from tests.served import Api
 from torv.base.db import Database
 from torv.base.ids import new_id
@@ -31,50 +23,12 @@ from torv.base.signing import Keys
 pytestmark = pytest.mark.anyio
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Program:
-    """A supplier's program that also takes events."""
-
-    url: str
-    receiver: Receiver
-
-
-@asynccontextmanager
-async def program(name: str, dsn: str) -> AsyncIterator[Program]:
-    """The program on a free port, until the block ends."""
-    supplier, receiver, application = Supplier(name, dsn), Receiver(), web.Application()
-    application.router.add_get("/torv/health", supplier.health)
-    application.router.add_get("/torv/export/{type}", supplier.export)
-    application.router.add_post(PATH, receiver.handle)
-    application.router.add_route("*", "/{path:.*}", supplier.call)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield Program(url=f"http://127.0.0.1:{runner.addresses[0][1]}", receiver=receiver)
-    finally:
-        await runner.cleanup()
-
-
 @pytest.fixture
 async def programs(
     api: Api, worker: None, dsn: str, database: Database, cast: Cast, keys: Keys, outsider: asyncpg.Connection
 ) -> AsyncIterator[dict[str, Receiver]]:
-    """Nordnote and Kviknote, each of which may publish and follow events; Nordnote is in service."""
-    for part in (NORDLYS, KVIK):
-        await permit_events(database, cast, keys, part)
-    async with program("nordnote", dsn) as nordnote, program("kviknote", dsn) as kviknote:
-        both = {"nordnote": nordnote, "kviknote": kviknote}
-        await subscribe(api)
-        for name, each in both.items():
-            await place_at(outsider, cast, name, each.url)
-            await until(lambda name=name: _may(api, name), "the agreement is not in force")  # type: ignore[misc]
-            each.receiver.secrets = await secrets_of(api, name)
-        yield {name: each.receiver for name, each in both.items()}
-
-
-async def _may(api: Api, name: str) -> bool:
-    return (await api.get("/api/v1/subscriptions", by=name)).status == 200
+    async with both_programs(api, dsn, database, cast, keys, outsider) as both:
+        yield both
 
 
 async def _publish(api: Api, done: asyncio.Event, subject: object) -> int:

@@ -131,7 +131,7 @@ async def test_what_is_refused_for_a_day_is_a_dead_letter_until_somebody_redeliv
         assert (letter["subject"], letter["last_status"], letter["attempts"]) == (str(subject), 422, 9)
         assert "data" not in letter
     assert (await subscription(api))["dead_letters"] == 1
-    assert (await api.get("/api/v1/dead-letters", by="borgerblik")).status == 403
+    assert (await api.get("/api/v1/dead-letters", by="borgerblik")).json["items"] == []
     nordnote.answer = lambda _: 200
     assert (await api.post(f"/api/v1/dead-letters/{letter['id']}/redeliver", by="nordnote")).status == 200
     await until(lambda: nordnote.about(subject) == [1], "it does not come")
@@ -262,7 +262,8 @@ async def test_at_the_flip_events_go_on_at_the_successor_and_come_to_nobody_else
         kviknote.secrets = await secrets_of(api, "kviknote")
         async with database.transaction() as tx:
             await move_binding(tx, "notes", cast.releases["kviknote"])
-            await hand_over_events(tx, "notes", cast.releases["kviknote"])
+            releases = cast.releases
+            await hand_over_events(tx, "notes", releases["kviknote"], from_release=releases["nordnote"])
         before = len(nordnote.messages)
         await until(lambda: _told_by_kvik(api, subject), "Kvik may not publish")
         await until(lambda: kviknote.about(subject) == [4] and kviknote.about(bad) == [1], "it does not go on")
@@ -334,7 +335,7 @@ async def test_what_a_grant_limits_a_day_is_sent_and_the_rest_waits(
     agreement: UUID, outsider: asyncpg.Connection,
 ) -> None:  # fmt: skip
     limited = content_of(Part(cvr=NORDLYS.cvr, name=NORDLYS.name, module="nordnote", grants=(*PROVIDER, EVENTS)))
-    next(each for each in limited["grants"] if each["service"] == "events")["limits"] = {"persons_per_day": 3}
+    next(each for each in limited["grants"] if each["service"] == "events")["limits"] = {"person_views_per_day": 3}
     async with database.transaction() as tx:
         await enter_agreement(tx, cast, limited, keys)
     assert (await api.post(f"/api/v1/agreements/{agreement}/suspend", by=ANNA)).status == 200

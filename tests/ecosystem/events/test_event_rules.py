@@ -14,9 +14,9 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def subscription(**changes: Any) -> Subscription:
     values: dict[str, Any] = {
-        "id": new_id(), "capability": "notes", "types": ["notes.note.written"], "mode": Mode.PUSH,
-        "path": "/torv/events", "cursor": 0, "turn": 1, "secret_number": 1, "secret_changed_at": NOON, "failures": 0,
-        "failing_since": None, "retry_at": None, "stopped_by": None,
+        "id": new_id(), "key": "notes", "capability": "notes", "unit_id": None, "is_alone": True, "mode": Mode.PUSH,
+        "types": ["notes.note.written"], "path": "/torv/events", "cursor": 0, "turn": 1, "secret_number": 1,
+        "secret_changed_at": NOON, "failures": 0, "failing_since": None, "retry_at": None, "stopped_by": None,
     }  # fmt: skip
     return Subscription(**values | changes)
 

@@ -162,6 +162,40 @@ def test_a_breaker_opens_after_failures_in_a_row_and_one_call_may_try() -> None:
     assert breakers.state(release) == (BreakerState.CLOSED, 0, None)
 
 
+async def test_every_process_tells_who_is_left_alone_and_what_is_under_way(tap: Wiretap, serve_api: ServeApi) -> None:
+    """What one process knows, another one shows: the leases carry it."""
+    good, tap.answer = tap.answer, b"HTTP/1.1 nonsense\r\n\r\n"
+    async with serve_api(breaker_failures=2, breaker_seconds=1) as one, serve_api() as other:
+        await one.get(NOTES, by="borgerblik")
+        await one.get(NOTES, by="borgerblik")
+        assert await shown_as(other, resting_in=1, processes=2, calls=0)
+        page = await other.get("/", by=ANNA)
+        assert "1 af 2 processer har opgivet modulet" in page.body.decode()
+        tap.answer = good
+        await asyncio.sleep(1.1)
+        assert (await one.get(NOTES, by="borgerblik")).status == 200
+        assert await shown_as(other, resting_in=0, processes=2, calls=0)
+
+
+async def test_calls_under_way_are_counted_over_all_processes(nordnote: Loopback, serve_api: ServeApi) -> None:
+    nordnote.pause = 2.0
+    async with serve_api() as one, serve_api() as other:
+        calls = [asyncio.create_task(each.get(NOTES, by="borgerblik")) for each in (one, one, other)]
+        assert await shown_as(other, calls=3)
+        assert {each.status for each in await asyncio.gather(*calls)} == {200}
+        assert await shown_as(one, calls=0)
+
+
+async def shown_as(api: Api, **expected: int) -> bool:
+    """Whether the binding is shown so before long."""
+    for _ in range(100):
+        [binding] = (await api.get("/api/v1/bindings", by=ANNA)).json["items"]
+        if {name: binding[name] for name in expected} == expected:
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
 async def test_a_module_that_does_not_answer_is_left_alone_and_then_tried_once(
     tap: Wiretap, serve_api: ServeApi, cast: Cast
 ) -> None:

@@ -8,12 +8,12 @@ import pytest
 from asyncpg import Connection
 
 from tests.cast import ANNA, Cast
-from tests.ecosystem.wiretap import Wiretap, json_answer, tapping
-from tests.served import Api, Reply
+from tests.ecosystem.visiting import PAGE, html, visit
+from tests.ecosystem.wiretap import Wiretap, tapping
+from tests.served import Api
 from torv.base import signing
 from torv.base.signing import Keys
 
-PAGE = "/m/notes/e1/citizen"
 FORM = b"torv_key=k1&text=Alt+vel"
 
 
@@ -22,19 +22,6 @@ async def tap(outsider: Connection, cast: Cast) -> AsyncIterator[Wiretap]:
     async with tapping(outsider, cast, "nordnote") as tap:
         tap.answer = html(b"<p>Hej</p>")
         yield tap
-
-
-def html(body: bytes, *headers: bytes, status: bytes = b"200 OK", kind: bytes = b"text/html") -> bytes:
-    return json_answer(body, *headers, status=status).replace(b"application/json", kind)
-
-
-async def visit(api: Api, path: str = PAGE, form: bytes | None = None, *, by: str = ANNA, **more: str) -> Reply:
-    """Visit a page as a browser does that is signed in."""
-    headers = {"Cookie": f"torv_session={await api.token(by)}; torv_language=da", "Accept": "text/html"} | more
-    if form is None:
-        return await api.get(path, **headers)
-    headers = {"Content_Type": "application/x-www-form-urlencoded", "Sec_Fetch_Site": "same-origin"} | headers
-    return await api.post(path, form, **headers)
 
 
 # ---- who sees a page, and what the module is told --------------------------------------------------------------------

@@ -14,13 +14,14 @@ from asyncpg import Connection
 from joserfc.jwk import ECKey
 from typer.testing import CliRunner
 
-from tests.cast import ANNA, KVIK, NORDLYS, Cast
+from tests.cast import ANNA, KVIK, NORDLYS, NOWHERE, Cast
 from tests.ecosystem.aids import files
 from tests.served import Api, Reply
 from torv.base import signing
 from torv.cli import commands
 from torv.ecosystem.modules.component_versions import search_name_of, sort_key_of
 from torv_sdk.canonical import canonical
+from torv_sdk.cli import main
 from torv_sdk.keys import sign_manifest
 from torv_sdk.manifests import read_manifest, send
 from torv_sdk.problems import KernelRefusal
@@ -294,12 +295,62 @@ async def test_a_release_is_not_bound_or_moved_to_for_a_contract_beyond_its_rang
     assert read["in_service"] == ["aids"]
 
 
+async def test_a_partner_retires_a_release_of_its_own_that_nobody_uses(
+    api: Api, cast: Cast, outsider: Connection, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = (await register(api, cast, manifest())).json["id"]
+    (tmp_path / "key.pem").write_bytes(cast.release_keys["nordnote"].as_pem(private=True))
+    identity = ["--url", api.url, "--key", str(tmp_path / "key.pem"), "--client-id", str(cast.releases["nordnote"])]
+
+    async def retire(what: str) -> tuple[int, str]:
+        status = await asyncio.to_thread(main, ["retire", what, *identity, "--json"])
+        told = capsys.readouterr()
+        return status, told.out + told.err
+
+    assert (await api.post(f"/api/v1/releases/{release}/retirement", by="kviknote")).code == (404, "not_found")
+    for _ in range(2):
+        status, told = await retire(release)
+        assert (status, json.loads(told)["state"]) == (0, "retired")
+    status, told = await retire(str(cast.releases["nordnote"]))
+    assert (status, told) == (
+        1, "torv-sdk: Moduludgaven varetager en ydelse, bliver afprøvet eller står parat efter en flytning.\n",
+    )  # fmt: skip
+    assert (await retire("../x"))[0] == 1
+    assert (await api.post(f"/api/v1/releases/{release}/retirement")).status == 401
+    logged = "select count(*) from base.trail where detail ->> 'state' = 'retired' and grant_id is null"
+    assert await outsider.fetchval(logged) == 1  # the second was the first, tried again
+
+
+async def test_a_release_that_a_user_registered_gets_its_manifest_from_the_partner(api: Api, cast: Cast) -> None:
+    new = {"version": "2.0.0", "url": MANIFEST["address"], "jwk": MANIFEST["key"]}
+    place = f"/api/v1/modules/{cast.modules['nordnote']}/releases"
+    known = (await api.post(place, new, by=ANNA)).json
+    for changes in ({"address": "http://127.0.0.1:10"}, {"key": ECKey.generate_key("P-256").as_dict(private=False)}):
+        assert (await register(api, cast, manifest(**changes))).code == (409, "release_differs")
+    assert (await api.get(f"/api/v1/releases/{known['id']}", by=ANNA)).json["manifest"] is None
+    completed = [(await register(api, cast, manifest())).json for _ in range(2)]
+    assert [each["id"] for each in completed] == [known["id"]] * 2
+    assert completed[0]["manifest_hash"] == sha256(canonical(manifest())).hexdigest()
+    found = (await api.get(f"{INVENTORY}?component=aiohttp", by=ANNA)).json["items"]
+    assert [each["release_id"] for each in found] == [known["id"]]
+    other = manifest(software={"components": []})
+    assert (await register(api, cast, other)).code == (409, "release_differs")
+
+
+async def test_a_manifest_does_not_take_from_a_release_what_it_serves(api: Api, cast: Cast) -> None:
+    key = cast.release_keys["nordnote"].as_dict(private=False)
+    serving = manifest(version="1.0.0", address=NOWHERE, key=key)
+    assert (await register(api, cast, serving | {"provides": []})).code == (409, "release_differs")
+    reply = await register(api, cast, serving)
+    assert (reply.status, reply.json["in_service"], reply.json["majors"]) == (201, ["notes"], {"notes": [1]})
+
+
 async def test_a_release_is_retired_for_good_but_not_while_it_is_in_use(api: Api, cast: Cast) -> None:
     in_use = f"/api/v1/releases/{cast.releases['nordnote']}/retirement"
     assert (await api.post(in_use, by=ANNA)).code == (409, "release_in_use")
     release = (await register(api, cast, manifest())).json["id"]
     place = f"/api/v1/releases/{release}/retirement"
-    assert (await api.post(place, by="nordnote")).code == (403, "denied")
+    assert (await api.post(place, by="kviknote")).code == (404, "not_found")
     for _ in range(2):
         assert (await api.post(place, by=ANNA)).json["state"] == "retired"
     assert (await register(api, cast, manifest())).json["state"] == "retired"

@@ -3,14 +3,19 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from asyncpg import Connection
 
-from tests.cast import KVIK, Cast, content_of
-from tests.ecosystem.following import permit_events
+from tests.cast import ANNA, KVIK, NORDLYS, Cast, Part, content_of, enter_agreement
+from tests.ecosystem.demanding import ADDING, PROFILE, profile, report, signed
+from tests.ecosystem.districts import enter_districts
+from tests.ecosystem.following import permit_events, tell
+from tests.ecosystem.measuring import so_far
 from tests.served import Api
 from torv.base import clock
 from torv.base.db import Database
@@ -18,6 +23,7 @@ from torv.base.ids import new_id
 from torv.base.signing import Keys
 from torv.ecosystem.agreements import propose_agreement
 from torv.ecosystem.agreements.rules import canonical
+from torv.ecosystem.modules import move_binding, split_binding
 from torv.ecosystem.service_levels import Month
 from torv_sdk.cli import main
 
@@ -93,7 +99,7 @@ async def test_the_levels_of_a_month_are_shown_line_by_line(
     assert (status, why) == (1, "torv-sdk: Det findes ikke.\n")  # not signed: it promises nothing yet
     _, told, _ = await mine("levels", "--month", str(month))
     assert told.splitlines()[0].split() == [
-        "Aftale", "Måned", "Udgave", "Ydelse", "Mål", "Lovet", "Målt", "Overholdt", "Bod", "%",
+        "Aftale", "Måned", "Udgave", "Ydelse", "Enheder", "Mål", "Lovet", "Målt", "Overholdt", "Bod", "%",
     ]  # fmt: skip
     for signer in (content["municipality"], KVIK.cvr):
         await outsider.execute(
@@ -102,6 +108,15 @@ async def test_the_levels_of_a_month_are_shown_line_by_line(
         )  # fmt: skip
     _, told, _ = await mine("levels", "--month", str(month))
     assert ">= 99.9 %" in told
+    assert "Distrikt Nord" not in told
+    nord = (await enter_districts(database, cast)).nord
+    async with database.transaction() as tx:
+        await split_binding(tx, "notes", nord)
+        await move_binding(tx, "notes", cast.releases["kviknote"], unit_id=nord)
+        tx.notes[-1] = replace(tx.notes[-1], at=month.begins)
+    await so_far(database, UUID(content["id"]))
+    _, told, _ = await mine("levels", "--month", str(month))
+    assert "Distrikt Nord" in told
     _, told, _ = await mine("levels", "--month", str(month), "--json")
     assert [each["agreement_id"] for each in json.loads(told)] == [content["id"]]
 
@@ -133,16 +148,76 @@ async def certify(outsider: Connection, cast: Cast, module: str) -> None:
     )  # fmt: skip
 
 
-async def test_dead_letters_are_for_a_release_that_may_read_events(
-    mine: Mine, database: Database, cast: Cast, keys: Keys
+async def test_dead_letters_are_shown_to_whoever_the_events_were_for(
+    mine: Mine, database: Database, cast: Cast, keys: Keys, outsider: Connection
 ) -> None:
-    status, _, why = await mine("dead-letters", "--json", by="nordnote")
-    assert status == 1
-    assert why.startswith("torv-sdk: Det er der ikke givet tilladelse til")
-    await permit_events(database, cast, keys)
-    await asyncio.sleep(0.5)
-    _, told, _ = await mine("dead-letters", "--json", by="nordnote")
-    assert json.loads(told) == []
+    await bury_letter(outsider)
+    for by in (
+        "nordnote",
+        "kviknote",
+        "borgerblik",
+    ):  # without a permit for events they are told of none, alive or dead
+        assert json.loads((await mine("dead-letters", "--json", by=by))[1]) == []
+    receiving = (*NORDLYS.grants, ("events", ("receive",), ("notes",)))  # and no grant to read dead letters
+    for part in (NORDLYS, KVIK):
+        new = Part(cvr=part.cvr, name=part.name, module=part.module, grants=receiving)
+        async with database.transaction() as tx:
+            await enter_agreement(tx, cast, content_of(new), keys)
+    async with asyncio.timeout(20):
+        while not (found := json.loads((await mine("dead-letters", "--json", by="nordnote"))[1])):
+            await asyncio.sleep(0.05)
+    assert [(each["type"], each["last_status"]) for each in found] == [("notes.note.written", 422)]
+    assert json.loads((await mine("dead-letters", "--json"))[1]) == []  # Kvik provides nothing
+    logged = "select grant_id from base.trail where (detail ->> 'dead_letters')::int = 1 order by seq desc limit 1"
+    assert "events" in await outsider.fetchval(logged)
+
+
+async def bury_letter(outsider: Connection) -> None:
+    """A dead letter of the notes' subscription."""
+    await outsider.execute(
+        "insert into events.events (position, sequence, id, type, capability, subject, category, data) "
+        "values (1, 1, gen_random_uuid(), 'notes.note.written', 'notes', 'x', 'notes', '{}')"
+    )
+    await outsider.execute(
+        "insert into events.subscriptions (id, key, capability, types, mode, path, cursor, secret_changed_at) "
+        "values (gen_random_uuid(), 'notes', 'notes', array['notes.note.written'], 'push', '/torv/events', 1, now())"
+    )
+    await outsider.execute(
+        "insert into events.parked (id, subscription_id, position, subject, attempts, next_at, last_status, dead_at) "
+        "select gen_random_uuid(), id, 1, 'x', 9, now(), 422, now() from events.subscriptions"
+    )
+
+
+async def test_a_partner_sees_the_events_it_published_too_late(
+    mine: Mine, api: Api, database: Database, cast: Cast, keys: Keys
+) -> None:
+    await permit_events(database, cast, keys, part=KVIK)
+    async with asyncio.timeout(20):
+        while (reply := await tell(api, 1, by="kviknote")).status == 403:
+            await asyncio.sleep(0.05)
+    assert reply.code == (409, "binding_moved")
+    await api.post(api.RECORDS, api.note(), by="kviknote", Idempotency_Key="for sent")
+    found = json.loads((await mine("late", "--json"))[1])
+    assert [each["kind"] for each in found] == ["record", "event"]  # the newest first
+    assert "event" in (await mine("late"))[1]
+    assert json.loads((await mine("late", "--json", by="nordnote"))[1]) == []
+    listed = (await api.get("/api/v1/events/late?capability=notes", by=ANNA)).json["items"]
+    assert [each["type"] for each in listed] == ["note.written"]
+    whole = f"/api/v1/events/late/{listed[0]['id']}"
+    assert (await api.get(whole, by=ANNA)).json["content"]["data"]["version"] == 1
+    assert (await api.get(whole, by="kviknote")).code == (403, "denied")  # to look into it takes a grant
+    assert (await api.get("/api/v1/events/late")).status == 401
+
+
+async def test_a_supplier_sees_what_is_demanded_of_it(mine: Mine, api: Api, cast: Cast) -> None:
+    wanted = {"profile": PROFILE, "from_day": "2026-12-24"}
+    assert (await api.post("/api/v1/requirements/proposals", wanted, by=ANNA)).status == 201
+    _, told, _ = await mine("proposals")
+    assert "Fjordbys krav til notater" in told
+    assert "2026-12-24" in told
+    [found] = json.loads((await mine("proposals", "--json"))[1])
+    assert (found["partner_name"], found["profile"]["fields"][0]["id"]) == ("Kvik Systemer A/S", "author_shown")
+    assert json.loads((await mine("proposals", "--json", by="borgerblik"))[1]) == []
 
 
 async def test_a_stranger_is_told_in_one_sentence(mine: Mine, cast: Cast) -> None:
@@ -150,3 +225,27 @@ async def test_a_stranger_is_told_in_one_sentence(mine: Mine, cast: Cast) -> Non
     assert (status, told) == (1, "")
     assert why.startswith("torv-sdk: ")
     assert why.count("\n") == 1
+
+
+async def test_what_may_be_asked_is_shown_for_the_district_that_is_named(
+    mine: Mine, api: Api, database: Database, cast: Cast, keys: Keys
+) -> None:
+    """Kvik keeps and promises a set, and serves one district; nobody asks Nordnote for what the set adds."""
+    units = await enter_districts(database, cast)
+    await api.post("/api/v1/requirements/proposals", {"profile": ADDING}, by=ANNA)
+    content = signed(report(cast, "kviknote", text=ADDING), cast.partner_keys["kviknote"])
+    sent = await api.post(f"/api/v1/releases/{cast.releases['kviknote']}/certifications", content)
+    assert sent.status == 201, sent.body
+    async with database.transaction() as tx:
+        promised = content_of(KVIK, requirement_set=profile(ADDING).requirement_set)
+        await enter_agreement(tx, cast, promised, keys)
+        await split_binding(tx, "notes", units.nord)
+        await move_binding(tx, "notes", cast.releases["kviknote"], unit_id=units.nord)
+    shown = {
+        unit: (await mine("interface", "--capability", "notes", *(["--unit", str(unit)] if unit else [])))[1]
+        for unit in (None, units.syd, units.nord, units.school)
+    }
+    assert {unit: "count_notes" in text for unit, text in shown.items()} == {
+        None: False, units.syd: False, units.nord: True, units.school: True,
+    }  # fmt: skip
+    assert all("write_note" in text for text in shown.values())

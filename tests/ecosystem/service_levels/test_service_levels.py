@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,56 +10,37 @@ from uuid import UUID
 import pytest
 from asyncpg import Connection
 
-from tests.cast import ANNA, KVIK, NORDLYS, Cast, content_of, enter_agreement
+from tests.cast import ANNA, KVIK, NORDLYS, Cast, content_of
 from tests.ecosystem.made_up_months import (
     ALL,
     KVIK_AGREEMENT,
     NORDLYS_AGREEMENT,
-    SWITCHED,
     MadeUp,
-    answered,
     failed,
     plain_of,
+)
+from tests.ecosystem.measuring import (
+    PROMISE,
+    bound,
+    changed,
+    enter_with_promises,
+    give_positions,
+    log,
+    so_far,
+    versions,
 )
 from tests.sdk.loopback import Loopback
 from tests.served import Api
 from torv.base import clock
 from torv.base.db import Database
-from torv.base.feed import sequence
-from torv.base.ids import new_id
 from torv.base.signing import Keys
 from torv.base.trail import Entry
-from torv.ecosystem import audit
 from torv.ecosystem.agreements import in_force
 from torv.ecosystem.service_levels import Month, gather, gather_all, seal_months
 from torv.ecosystem.service_levels.reading import reckon
 
 LEVELS = "/api/v1/service-levels"
 NOTES = "/c/notes/v1/notes"
-PROMISE = {
-    "metric": "availability",
-    "service": "notes",
-    "target": 99.9,
-    "maintenance": {"announce_hours": 1, "most_minutes": 600},
-}
-
-
-async def log(database: Database, entries: list[Entry]) -> None:
-    """Put entries into the log, in this order, and let them have their positions."""
-    async with database.transaction() as tx:
-        tx.notes.extend(replace(each, id=new_id()) for each in entries)
-    await give_positions(database)
-
-
-async def give_positions(database: Database) -> None:
-    async with database.line() as line:
-        while await sequence(line, audit.STREAM):
-            pass
-
-
-def bound(release: UUID, at: datetime) -> Entry:
-    detail = {"capability": "notes", "release": str(release), "epoch": 1}
-    return Entry(kind="system", operation="modules.bound", detail=detail, at=at)
 
 
 def announced(made_up: MadeUp) -> list[Entry]:
@@ -78,14 +58,6 @@ def announced(made_up: MadeUp) -> list[Entry]:
     ]  # fmt: skip
 
 
-async def enter_with_promises(database: Database, outsider: Connection, cast: Cast, keys: Keys, **plain: Any) -> UUID:
-    """An agreement that was signed before anything we log."""
-    async with database.transaction() as tx:
-        agreement_id = await enter_agreement(tx, cast, plain, keys)
-    await outsider.execute("update agreements.signatures set at = '2023-12-01' where agreement_id = $1", agreement_id)
-    return agreement_id
-
-
 @pytest.fixture
 async def promised(database: Database, outsider: Connection, cast: Cast, keys: Keys) -> None:
     """Both suppliers have promised all there is to promise, since 2024."""
@@ -99,13 +71,10 @@ def without_positions(content: dict[str, Any]) -> dict[str, Any]:
 
 
 # ---- gathered from the log -------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", ["october-2025", "april-2026-nordlys", "april-2026-kvik"])
+@pytest.mark.parametrize("name", list(ALL))
 async def test_the_database_and_the_simple_way_agree(promised: None, database: Database, cast: Cast, name: str) -> None:
     made_up = ALL[name]
-    bindings = [
-        bound(cast.releases["nordnote"], datetime(2024, 1, 1, tzinfo=UTC)),
-        bound(cast.releases["kviknote"], SWITCHED),
-    ]
+    bindings = [changed(each, None if each.module is None else cast.releases[each.module]) for each in made_up.bindings]
     await log(database, [*bindings, *announced(made_up), *made_up.entries])
     await gather_all(database)
     golden = json.loads((Path(__file__).with_name("golden") / f"{name}.json").read_text("utf-8"))
@@ -124,30 +93,6 @@ async def test_gathering_twice_or_by_two_at_once_counts_once(database: Database,
 
 
 # ---- sealed, and made anew when something comes late -----------------------------------------------------------------
-@pytest.fixture
-async def last_month(database: Database, outsider: Connection, cast: Cast, keys: Keys) -> tuple[UUID, Month]:
-    """An agreement of Nordlys that was in force all of last month, with a day in it that the log knows."""
-    now = clock.now()
-    month = Month.of(Month.of(now).begins - timedelta(days=1))
-    validity = {
-        "not_before": month.begins.isoformat(), "not_after": (now + timedelta(days=300)).isoformat(), "options": [],
-    }  # fmt: skip
-    plain = content_of(NORDLYS, validity=validity, service_levels=[PROMISE])
-    agreement_id = await enter_with_promises(database, outsider, cast, keys, **plain)
-    begins = month.begins - timedelta(days=40)
-    calls = [answered(month.begins + timedelta(hours=hour), 90_000, agreement=agreement_id) for hour in range(24)]
-    await log(database, [bound(cast.releases["nordnote"], begins), *calls])
-    return agreement_id, month
-
-
-async def versions(outsider: Connection, agreement_id: UUID) -> list[tuple[int, str, str]]:
-    rows = await outsider.fetch(
-        "select version, reason, hash from service_levels.statements where agreement_id = $1 order by version",
-        agreement_id,
-    )
-    return [(row["version"], row["reason"], row["hash"]) for row in rows]
-
-
 async def test_a_month_is_sealed_once_and_the_log_says_so(
     last_month: tuple[UUID, Month], database: Database, outsider: Connection
 ) -> None:
@@ -309,15 +254,6 @@ async def measured(database: Database, outsider: Connection, cast: Cast, keys: K
     plain = content_of(NORDLYS, version=2, supersedes=str(cast.agreements["nordnote"]), service_levels=promises)
     await log(database, [bound(cast.releases["nordnote"], clock.now() - timedelta(days=1))])
     return await enter_with_promises(database, outsider, cast, keys, **plain)
-
-
-async def so_far(database: Database, agreement_id: UUID) -> dict[str, Any]:
-    """The statement of this month with all that is in the log by now."""
-    await give_positions(database)
-    await gather_all(database)
-    now = clock.now()
-    async with database.reading() as tx:
-        return await reckon(tx, await in_force(tx, agreement_id), Month.of(now), now + timedelta(minutes=1))
 
 
 async def test_what_a_module_says_of_time_counts_for_nothing(

@@ -73,8 +73,20 @@ async def number_of(outsider: asyncpg.Connection, table: str) -> int:
     return count
 
 
-def own_children() -> str:
-    return Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text()
+def children(pid: str) -> set[str]:
+    return set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
+def own_children() -> set[str]:
+    return children(str(os.getpid()))
+
+
+def is_running(pid: str) -> bool:
+    """Whether there is such a process that has not ended; one that nobody has waited for yet has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def numbers_in(path: Path) -> set[str]:
@@ -223,18 +235,24 @@ async def test_another_process_notices_too_that_somebody_touches_the_file(
 
 
 @pytest.mark.usefixtures("small_parts", "reads_apart")
-async def test_the_process_that_reads_ends_with_the_import(database: Database, access: Access, tmp_path: Path) -> None:
+async def test_the_processes_that_read_end_with_the_import(database: Database, access: Access, tmp_path: Path) -> None:
     path = tmp_path / "many.txt"
-    write_extract(path, persons=3_000, seed=12)
+    write_extract(path, persons=6_000, seed=12)
+    before, readers = own_children(), set[str]()
 
     def break_off(stage: Stage, done: int, _: int) -> None:
         if stage is Stage.IMPORT and done == 2:
+            (first,) = own_children() - before
+            readers.update({first}, children(first))
             raise BrokenOff
 
-    before = own_children()
     with pytest.raises(BrokenOff):
         await import_extract(database, access, path, break_off)
+    assert len(readers) == 2
     assert own_children() == before
+    async with asyncio.timeout(60):
+        while any(map(is_running, readers)):
+            await asyncio.sleep(0.05)
 
 
 async def test_two_who_import_the_same_file_import_it_once(

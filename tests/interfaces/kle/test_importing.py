@@ -1,8 +1,5 @@
 """`torv import kle FILE`: what the file changes is shown, and a broken one changes nothing."""
 
-import re
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +7,7 @@ import asyncpg
 import pytest
 
 from tests.cast import Cast
+from tests.interfaces.terminal import torv
 from tests.samples import sample
 from torv.base.db import Database
 from torv.base.errors import EditionRefused, KleFileInvalid, TooLarge
@@ -76,19 +74,6 @@ KLENummer='09.13.01':KLETitel='Rottebekæmpelse':Keywords[Weight]=rotte[5];
 """
 
 
-def torv(dsn: str, state_dir: Path, *arguments: str) -> tuple[int, str]:
-    """Run the command as an operator does; gives its exit code and what it says, in one line."""
-    environment = {
-        "TORV_DATABASE_URL": dsn,
-        "TORV_STATE_DIR": str(state_dir),
-        "COLUMNS": "200",
-        "PATH": "/usr/bin:/bin",
-    }
-    command = [sys.executable, "-m", "torv.cli", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
-    return done.returncode, re.sub(r"\s+", " ", done.stdout + done.stderr)
-
-
 def test_the_command_shows_what_changed(dsn: str, state_dir: Path, tmp_path: Path) -> None:
     file = tmp_path / "kle.txt"
     file.write_text(LINES, encoding="utf-8")
@@ -104,9 +89,9 @@ def test_the_command_shows_what_changed(dsn: str, state_dir: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("noget andet\n", "Line 1: it is not a number, a title and keywords."),
-        ("<KLE-Emneplan></KLE-Emneplan>", "The edition cannot be imported: it has no codes."),
-        (None, "No such file or directory"),
+        ("noget andet\n", "Linje 1: den er ikke et nummer, en titel og nøgleord."),
+        ("<KLE-Emneplan></KLE-Emneplan>", "Udgaven kan ikke indlæses: den har ingen koder."),
+        (None, "filen findes ikke"),
     ],
 )
 def test_the_command_refuses_in_one_sentence(

@@ -107,6 +107,8 @@ def test_an_unusable_edition_is_refused_in_words(bad: NewEdition, says: str) -> 
 
 def test_a_parent_known_from_before_is_enough() -> None:
     check_edition(known(CARE), edition(GROUP))
+    with pytest.raises(EditionRefused):
+        check_edition({}, edition(GROUP))
 
 
 def subjects(count: int) -> list[NewEntry]:

@@ -21,9 +21,8 @@ def operator() -> Access:
 @pytest.fixture
 async def base(dsn_without_partners: str) -> AsyncIterator[Database]:
     """A database with tables, two users and no units."""
-    opened = await Database.open(dsn_without_partners, 5)
-    yield opened
-    await opened.close()
+    async with Database.opened(dsn_without_partners, 5) as opened:
+        yield opened
 
 
 @pytest.fixture

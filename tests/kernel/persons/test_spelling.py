@@ -75,5 +75,25 @@ async def test_nothing_that_is_typed_breaks_a_search(database: Database, cast: C
 
 
 def test_a_search_is_for_each_word_its_beginning_or_another_spelling() -> None:
-    known = {"sornsen": {"sorensen", "jensen"}, "holm": {"holm", "holme"}}
-    assert query_for(["sornsen", "holm", "4"], known) == "('sornsen':* | 'sorensen') & ('holm':*) & ('4')"
+    known = {"sornsn": {"sorensen", "jensen"}, "holm": {"holm", "holme"}}
+    assert query_for(["sornsn", "4"], known) == "('sornsn':* | 'sorensen' | 'sor' & 'nsn') & ('4')"
+    assert query_for(["holm", "4"], known) == "('holm':*) & ('4')"
+
+
+def test_two_words_may_be_one() -> None:
+    known = {"bo": {"bo"}, "anne": {"anne"}, "marie": {"marie"}}
+    whole = "('bo':*) & ('anne':*) & ('marie':*)"
+    joined = ["'boanne' & ('marie':*)", "('bo':*) & 'annemarie'"]
+    assert query_for(["bo", "anne", "marie"], known) == " | ".join([whole, *joined])
+
+
+async def test_a_name_in_one_word_or_two_is_the_same_name(database: Database, cast: Cast) -> None:
+    await register(database, cast, "Anne Marie Holm", "Annemarie Krogh", "Anne-Marie Dahl", "Marie Anne Bech")
+    all_but_bech = ["Anne-Marie Dahl", "Anne Marie Holm", "Annemarie Krogh"]
+    assert await found(database, cast, SEES_ALL, name="Anne Marie Holm") == ["Anne Marie Holm"]
+    assert set(all_but_bech) <= set(await found(database, cast, SEES_ALL, name="anne marie"))
+    await register(database, cast, "Bodilmaria Bech", "Bodil Maria Lund")
+    assert await found(database, cast, SEES_ALL, name="Bodil Maria") == ["Bodilmaria Bech", "Bodil Maria Lund"]
+    assert await found(database, cast, SEES_ALL, name="Lisbethanna") == []
+    await register(database, cast, "Lisbeth Anna Vind")
+    assert await found(database, cast, SEES_ALL, name="Lisbethanna") == ["Lisbeth Anna Vind"]

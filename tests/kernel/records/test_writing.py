@@ -1,6 +1,8 @@
 """Writing records: once per key, by the contract, in versions; what is not ours to see is not there."""
 
 import asyncio
+from collections.abc import Iterator
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from torv.base.db import Database
 from torv.base.errors import VersionMismatch
 from torv.base.ids import new_id
 from torv.kernel.records import NewRecord, Record, RecordType, declare_type, read_record, write_record
+from torv.kernel.records.service import sql
 
 NOTE = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "maxLength": 4000}}}
 
@@ -45,6 +48,24 @@ async def test_equal_writes_with_an_id_of_their_own_are_one_too(api: Api) -> Non
     replies = await asyncio.gather(*(write(api, id=record) for _ in range(8)))
     assert sorted(reply.status for reply in replies) == [200] * 7 + [201]
     assert {reply.json["id"] for reply in replies} == {record}
+
+
+async def test_what_bears_a_key_is_found_by_the_key_before_anything_is_known_of_the_tables(
+    outsider: Connection,
+) -> None:
+    arguments = {"capability": "notes", "key": "1", "type": "note", "day": date(2026, 11, 1), "release_id": new_id()}
+    query = sql.holder
+    statement = await outsider.prepare(query.text)
+    plan = await statement.explain(*query.arguments({"id": new_id(), "unit_id": None, **arguments}))
+    reads = [node for node in nodes(plan[0]["Plan"]) if node.get("Relation Name") == "versions"]
+    assert {node.get("Index Name") for node in reads} == {"versions_follow", "versions_key"}
+    assert ["idempotency_key" in node["Index Cond"] for node in reads if node["Index Name"] == "versions_key"] == [True]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for each in plan.get("Plans", ()):
+        yield from nodes(each)
 
 
 # ---- versions --------------------------------------------------------------------------------------------------------
@@ -87,7 +108,7 @@ async def test_a_record_of_one_type_is_not_continued_as_another(database: Databa
     [
         ({"text": "Hemmelig" * 1000}, "/text (maxLength)"),
         ({"text": 7}, "/text (type)"),
-        ({}, "/ (required)"),
+        ({}, "/ (required text)"),
         ({"text": "x", "written_at": "i går, Hemmelig"}, "/written_at (format)"),
     ],
     ids=lambda each: str(each)[:30],

@@ -17,7 +17,8 @@ create table base.leases (
     renewed_at timestamptz not null,
     generation bigint not null,        -- what the process decides by
     fences text[] not null,            -- the fences it honours
-    in_flight jsonb not null           -- key -> calls being carried out
+    in_flight jsonb not null,          -- key -> calls being carried out
+    resting uuid[] not null default '{}' -- the releases that the process leaves alone, because they have not answered
 );
 
 create table base.streams (

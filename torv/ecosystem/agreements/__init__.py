@@ -4,7 +4,7 @@ from torv.ecosystem.agreements.api import routes
 from torv.ecosystem.agreements.checks import CHECKS
 from torv.ecosystem.agreements.compiling import compile_policy
 from torv.ecosystem.agreements.content import Content, ServiceHours, ServiceLevel
-from torv.ecosystem.agreements.drafting import Draft, findings_in, list_drafts
+from torv.ecosystem.agreements.drafting import Draft, findings_in, list_drafts, read_draft
 from torv.ecosystem.agreements.errors import AgreementInvalid, AgreementStateWrong
 from torv.ecosystem.agreements.exchange import export_agreement, import_agreement
 from torv.ecosystem.agreements.files import LaterStatement, Verification, read_file, verify_file
@@ -87,6 +87,7 @@ __all__ = [
     "module_that_reads_persons",
     "propose_agreement",
     "read_agreement",
+    "read_draft",
     "read_file",
     "routes",
     "sign_by_partner",

@@ -49,9 +49,9 @@ async def begin_draft(call: Call, content: dict[str, Any]) -> Draft:
 
 
 @routes.reads("/drafts", "draft", "agreement")
-async def list_drafts(call: Call, size: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[Draft]:
+async def list_drafts(call: Call, limit: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[Draft]:
     """Drafts by title."""
-    wanted = call.page(size, cursor)
+    wanted = call.page(limit, cursor)
     return call.paged(
         await drafting.list_drafts(call.tx, call.access, wanted=wanted), wanted, lambda each: [each.title, each.id]
     )
@@ -122,10 +122,10 @@ async def import_agreement(call: Call) -> Answer:
 
 @routes.reads("", "read", "agreement", own=True)
 async def list_agreements(
-    call: Call, partner: UUID | None = None, size: Size = DEFAULT_SIZE, cursor: Cursor = None
+    call: Call, partner: UUID | None = None, limit: Size = DEFAULT_SIZE, cursor: Cursor = None
 ) -> Page[Listed]:
     """Agreements and how they stand, the last proposed first."""
-    wanted = call.page(size, cursor, partner=partner)
+    wanted = call.page(limit, cursor, partner=partner)
     rows = await service.list_agreements(call.tx, call.access, wanted=wanted, partner_id=partner)
     page = call.paged(rows, wanted, lambda each: [each[0]])
     return Page(items=[listed for _, listed in page.items], next=page.next)
@@ -133,10 +133,10 @@ async def list_agreements(
 
 @routes.reads("/unused", "read", "agreement")
 async def list_unused(
-    call: Call, days: Annotated[int, Query(ge=1, le=3_650)] = 90, size: Size = DEFAULT_SIZE, cursor: Cursor = None
+    call: Call, days: Annotated[int, Query(ge=1, le=3_650)] = 90, limit: Size = DEFAULT_SIZE, cursor: Cursor = None
 ) -> Page[Unused]:
     """Agreements in force for so many days under which no program has asked for anything meanwhile."""
-    wanted = call.page(size, cursor, days=days)
+    wanted = call.page(limit, cursor, days=days)
     rows = await unused.list_unused(call.tx, call.access, wanted=wanted, days=days)
     page = call.paged(rows, wanted, lambda each: [each[0]])
     return Page(items=[each for _, each in page.items if each is not None], next=page.next)

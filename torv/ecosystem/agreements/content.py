@@ -109,7 +109,7 @@ class Limits(Term):
 
     calls_per_second: Annotated[int, Field(ge=1, le=100_000)] | None = None
     calls_per_day: Annotated[int, Field(ge=1, le=10**9)] | None = None
-    persons_per_day: Annotated[int, Field(ge=1, le=10**9)] | None = None  #: each time a person is shown counts
+    person_views_per_day: Annotated[int, Field(ge=1, le=10**9)] | None = None  #: not different persons
 
 
 class Grant(Term):
@@ -316,6 +316,13 @@ class Content(Term):
         """The personal data categories that are granted and that the data-processing terms do not name."""
         covered = self.data_processing.categories if self.data_processing else frozenset()
         return frozenset().union(*(grant.categories for grant in self.grants)) - covered - IMPERSONAL
+
+    def provides(self, module: str, service: str, major: int) -> bool:
+        """Whether a grant lets a module provide a version of a capability."""
+        return any(
+            (grant.module, grant.service, grant.major) == (module, service, major) and "provide" in grant.operations
+            for grant in self.grants
+        )
 
     @property
     def signatories(self) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from torv.base.ids import new_id
 from torv.base.pages import Wanted
 from torv.base.trail import note
 from torv.ecosystem.agreements.content import Content
-from torv.ecosystem.agreements.findings import Finding, faults_of, findings_of
+from torv.ecosystem.agreements.faults import faults_of
+from torv.ecosystem.agreements.findings import Finding, findings_of
 from torv.ecosystem.agreements.models import Agreement
 from torv.ecosystem.agreements.promises import promise_findings
 from torv.ecosystem.agreements.rules import LARGEST, canonical

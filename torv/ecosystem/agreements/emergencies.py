@@ -15,7 +15,7 @@ from torv.base.trail import note
 from torv.ecosystem.agreements import rules
 from torv.ecosystem.agreements.emergency import EmergencyContent
 from torv.ecosystem.agreements.errors import EmergencyListInvalid
-from torv.ecosystem.agreements.findings import faults_of
+from torv.ecosystem.agreements.faults import faults_of
 from torv.ecosystem.agreements.loading import EmergencyRow
 from torv.ecosystem.agreements.service import Confirmation
 from torv.ecosystem.agreements.storing import sql

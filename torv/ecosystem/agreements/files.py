@@ -13,7 +13,7 @@ from torv.base.signing import strict_json
 from torv.ecosystem.agreements import rules
 from torv.ecosystem.agreements.content import Content, Cvr, Line
 from torv.ecosystem.agreements.errors import AgreementInvalid
-from torv.ecosystem.agreements.findings import faults_of
+from torv.ecosystem.agreements.faults import faults_of
 
 LARGEST_FILE = 2_000_000  #: bytes
 

@@ -13,7 +13,7 @@ from torv.ecosystem.agreements.checks import RANK
 from torv.ecosystem.agreements.content import IMPERSONAL, Content, DataProcessing, Grant, Window
 from torv.ecosystem.agreements.models import Permit, StoredAgreement
 from torv.ecosystem.partners import SupplyLink
-from torv.kernel.identity import TAKE_LIMITS
+from torv.kernel.identity import can_be_kept
 
 SECOND, DAY = 1, 86_400
 
@@ -33,6 +33,17 @@ class Asked(Protocol):
     def purpose(self) -> str | None: ...
     @property
     def key(self) -> str | None: ...
+    @property
+    def keeps_units(self) -> bool: ...
+
+
+def scope_of(grant: Grant) -> Scope:
+    """The rows that a grant reaches, and the categories it covers of them."""
+    reach = grant.reach
+    return Scope(
+        categories=grant.categories, units=() if reach.units is None else (reach.units,), kle=reach.kle,
+        sensitivity=reach.sensitivity,
+    )  # fmt: skip
 
 
 class Line(NamedTuple):
@@ -43,18 +54,14 @@ class Line(NamedTuple):
 
     @property
     def scope(self) -> Scope:
-        reach = self.grant.reach
-        return Scope(
-            categories=self.grant.categories, units=() if reach.units is None else (reach.units,), kle=reach.kle,
-            sensitivity=reach.sensitivity,
-        )  # fmt: skip
+        return scope_of(self.grant)
 
     @property
     def limits(self) -> tuple[Limit, ...]:
         key, limits = f"{self.agreement_id}/{self.grant.id}", self.grant.limits
         wanted = [
             ("calls", limits.calls_per_second, SECOND), ("calls", limits.calls_per_day, DAY),
-            ("persons", limits.persons_per_day, DAY),
+            ("persons", limits.person_views_per_day, DAY),
         ]  # fmt: skip
         return tuple(
             Limit(key=key, kind=kind, amount=amount, seconds=seconds)
@@ -186,10 +193,9 @@ def _has_terms(content: Content, category: str | None) -> bool:
     return category is None or category in IMPERSONAL or (terms is not None and category in terms.categories)
 
 
-def _can_be_kept(grant: Grant) -> bool:
-    """Whether the service can keep to the rows that the grant reaches."""
-    reach = grant.reach
-    return grant.service in TAKE_LIMITS or (reach.units, reach.kle, reach.sensitivity) == (None, None, None)
+def _can_be_kept(_: Content, grant: Grant, asked: Asked, __: datetime) -> bool:
+    """Whether the service, or whoever asks, can keep to the rows that the grant reaches."""
+    return can_be_kept(scope_of(grant), grant.service, keeps_units=asked.keeps_units)
 
 
 _Passes = Callable[[Content, Grant, Asked, datetime], bool]
@@ -203,7 +209,7 @@ GRANT_CHECKS: tuple[tuple[str, _Passes], ...] = (
     ("purpose", lambda _, grant, asked, __: asked.purpose is None or asked.purpose == grant.purpose.activity),
     ("key_mismatch", lambda _, grant, asked, __: grant.keys is None or asked.key in grant.keys),
     ("time_window", lambda _, grant, __, now: is_open(grant.window, now)),
-    ("reach", lambda _, grant, *__: _can_be_kept(grant)),
+    ("reach", _can_be_kept),
 )
 
 
@@ -240,7 +246,7 @@ def _permits_same(grant: Grant, below: Grant, asked: Asked, now: datetime) -> bo
         and (asked.category is None or asked.category in grant.categories)
         and grant.purpose.activity == below.purpose.activity
         and is_open(grant.window, now)
-        and _can_be_kept(grant)
+        and can_be_kept(scope_of(grant), grant.service, keeps_units=asked.keeps_units)
     )
 
 

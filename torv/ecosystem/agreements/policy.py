@@ -38,6 +38,7 @@ class Question(NamedTuple):
     purpose: str | None = None
     key: str | None = None
     is_write: bool = False
+    keeps_units: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,18 @@ class Policy:
         above = list(self._above(compiled, now))
         is_whole = len(above) < DEPTH and (above or [compiled])[-1].content.parent is None
         return above if is_whole else None
+
+    def promised_sets(
+        self, partner_id: UUID | None, module: str, service: str, major: int, now: datetime
+    ) -> frozenset[str]:
+        """The requirement sets that agreements in force promise for what they let a module provide."""
+        return frozenset(
+            each.content.requirement_set
+            for each in self._of(partner_id)
+            if each.content.requirement_set is not None
+            and each.content.provides(module, service, major)
+            and self.standing(each, now).state in IN_FORCE
+        )
 
     def _above(self, compiled: Compiled, now: datetime) -> Iterator[Compiled]:
         """The agreements above as far as they are there, and up to one too many."""
@@ -258,7 +271,7 @@ def denied(check: str) -> Denied:
 def _question(caller: Caller, module: str, demand: Demand) -> Question:
     return Question(
         caller.partner_id, module, demand.service, demand.operation, demand.category, demand.major, caller.purpose,
-        caller.key, demand.is_write,
+        caller.key, demand.is_write, demand.keeps_units,
     )  # fmt: skip
 
 

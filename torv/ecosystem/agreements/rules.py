@@ -15,7 +15,7 @@ from torv.base.errors import InvalidInput
 from torv.base.signing import strict_json
 from torv.ecosystem.agreements.content import Content
 from torv.ecosystem.agreements.errors import AgreementInvalid
-from torv.ecosystem.agreements.findings import faults_of
+from torv.ecosystem.agreements.faults import faults_of
 from torv.ecosystem.agreements.models import Event, EventKind, Standing, State, StoredAgreement
 
 LARGEST = 1_000_000  #: bytes of an agreement

@@ -177,6 +177,7 @@ class _Asked:
     operation: str = ""
     purpose: str | None = None
     key: str | None = None
+    keeps_units: bool = True
 
 
 async def ids(tx: Tx, query: Query, **values: Any) -> list[UUID]:

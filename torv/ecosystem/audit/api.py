@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from torv.base.http import Call, Routes
 from torv.base.pages import Cursor, Page, Size
-from torv.ecosystem.audit import proving, service
+from torv.ecosystem.audit import own, proving, rotating, service
 from torv.ecosystem.audit.models import (
     AuditEntry,
     AuditFilter,
@@ -17,11 +17,14 @@ from torv.ecosystem.audit.models import (
     Head,
     InclusionProof,
     Look,
+    OwnBundle,
+    OwnEntry,
 )
 
 routes = Routes("", "audit")
 
 TRAIL, HEAD = "trail", "head"  #: data categories; a head holds no personal data
+OWN = "own_trail"  #: what a partner's own programs did: ids of persons, codes and instants
 
 #: an instant that survives being turned into UTC
 Instant = Annotated[AwareDatetime, Field(gt=datetime(1900, 1, 1, tzinfo=UTC), lt=datetime(9000, 1, 1, tzinfo=UTC))]
@@ -117,7 +120,24 @@ async def prove_consistency(call: Call, between: ConsistencyWanted) -> Consisten
     return await proving.prove_consistency(call.tx, call.access, earlier=between.earlier, later=between.later)
 
 
+@routes.reads("/api/v1/audit/own", "read_own", OWN)
+async def list_own_entries(
+    call: Call, since: Instant | None = None, request_id: UUID | None = None, limit: Size = 50, cursor: Cursor = None
+) -> Page[OwnEntry]:
+    """The entries that name a program of the caller's partner as the caller, the newest first."""
+    wanted = call.page(limit, cursor, since=since, request=request_id)
+    entries = await own.list_own_entries(call.tx, call.access, wanted=wanted, since=since, request=request_id)
+    return call.paged(entries, wanted, key=lambda each: [each.at.isoformat(), each.seq])
+
+
+@routes.reads("/api/v1/audit/own/{entry_id}", "read_own", OWN)
+async def bundle_own_entry(call: Call, entry_id: UUID) -> OwnBundle:
+    """One of them with its salt, the proof that the log has it and the signed head: a bundle, line by line."""
+    return await own.bundle_own_entry(call.tx, call.access, entry_id)
+
+
 @routes.open("/.well-known/torv-audit-keys.json")
 async def head_keys(call: Call) -> dict[str, Any]:
-    """The public keys that heads of the log are signed with."""
-    return call.engine.keys.heads_jwks()
+    """The public keys that heads of the log were ever signed with, each with its period, the one in force first."""
+    async with call.engine.database.reading() as tx:
+        return await rotating.published_keys(tx, call.engine.keys.heads)

@@ -1,6 +1,7 @@
 """Witnesses and breaks: a restored older database is exposed by the heads others keep, and excused only by saying so.
 
-A witness keeps signed heads, one a line, where whoever can change the database cannot. A declared break is a signed
+A witness keeps signed heads, one a line, where whoever can change the database cannot; and, a line each with two
+signatures, which key followed which, so that what it keeps can be verified alone. A declared break is a signed
 statement that the log, after a legitimate restore, went on from fewer entries than it had had.
 """
 
@@ -15,13 +16,16 @@ from torv.base import clock, signing
 from torv.base.access import Access
 from torv.base.db import Tx
 from torv.base.errors import SignatureInvalid
+from torv.base.keyring import HeadKeys
 from torv.base.sql import load
 from torv.base.trail import note
-from torv.ecosystem.audit import flaws
-from torv.ecosystem.audit.bundles import read_head, trusting
-from torv.ecosystem.audit.errors import NothingLost, NotTheSameLog
+from torv.ecosystem.audit import flaws, succession
+from torv.ecosystem.audit.bundles import kid_of, read_head
+from torv.ecosystem.audit.errors import HeadKeyOutsidePeriod, NothingLost, NotTheSameLog
 from torv.ecosystem.audit.keeping import read_edge, sign_head
 from torv.ecosystem.audit.models import Break, DeclaredBreak, Flaw, SignedHead
+from torv.ecosystem.audit.rotating import key_in_force, list_successions, read_trust
+from torv.ecosystem.audit.succession import Trust
 
 sql = load(__file__)
 
@@ -43,13 +47,40 @@ class Hearing:
         return not self.lost
 
 
-async def hear_witness(tx: Tx, key: ECKey, heads: Sequence[str]) -> Hearing:
-    """Compare the log with each head that a witness kept. Raises SignatureInvalid or NotTheSameLog."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WitnessHeads:
+    """What a witness has kept, every signature seen to be good."""
+
+    heads: tuple[SignedHead, ...]
+    keys: int  #: statements about keys
+
+
+def keys_kept(lines: Sequence[str]) -> list[ECKey]:
+    """The keys that what a witness kept itself names, to be compared with what the municipality says."""
+    return [succession.read(line).key for line in lines if " " in line]
+
+
+def check_witness(lines: Sequence[str], trust: Trust) -> WitnessHeads:
+    """Read what a witness kept, with no database. Raises SignatureInvalid, HeadKeyOutsidePeriod or NotTheSameLog."""
+    trust.learn(succession.read(line) for line in lines if " " in line)
+    heads = tuple(read_head(line, trust) for line in lines if " " not in line)
+    for other in heads:
+        if other.log != heads[0].log:
+            raise NotTheSameLog(log=str(other.log))
+    return WitnessHeads(heads=heads, keys=len(lines) - len(heads))
+
+
+async def hear_witness(tx: Tx, keys: HeadKeys, lines: Sequence[str]) -> Hearing:
+    """Compare the log with each head that a witness kept.
+
+    Raises SignatureInvalid, HeadKeyOutsidePeriod or NotTheSameLog.
+    """
     log, size = await tx.value(sql.log_id), int(await tx.value(sql.tree_size))
-    breaks, _ = await read_breaks(tx, key, log)
+    trust, _ = await read_trust(tx, keys)
+    heads = check_witness(lines, trust).heads
+    breaks, _ = await read_breaks(tx, trust, log)
     excused, agreed, lost = 0, 0, list[SignedHead]()
-    for jws in heads:
-        head = read_head(jws, trusting(key))
+    for head in heads:
         if head.log != log:
             raise NotTheSameLog(log=str(head.log))
         if head.size <= size and (await read_edge(tx, head.size)).root() == head.root:
@@ -63,27 +94,28 @@ async def hear_witness(tx: Tx, key: ECKey, heads: Sequence[str]) -> Hearing:
     return Hearing(heads=len(heads), excused=excused, agreed=agreed, lost=tuple(lost), flaws=tuple(found))
 
 
-async def head_for_witness(tx: Tx, key: ECKey) -> str:
-    """A signed head of the log as it is, for a witness to keep."""
-    return (await sign_head(tx, key)).jws
+async def lines_for_witness(tx: Tx, keys: HeadKeys, known: Sequence[str]) -> list[str]:
+    """What a witness is to keep beyond what it has: a signed head of the log as it is, and how its keys followed."""
+    head = (await sign_head(tx, keys)).jws
+    return [*(each.text for each in await list_successions(tx) if each.text not in known), head]
 
 
-async def declare_break(tx: Tx, access: Access, key: ECKey, *, heads: Sequence[str], reason: str) -> DeclaredBreak:
+async def declare_break(tx: Tx, access: Access, keys: HeadKeys, *, heads: Sequence[str], reason: str) -> DeclaredBreak:
     """Declare that what a witness saw was lost in a restore, and that the log goes on from what is left.
 
     The reason stands in the signed statement, not in the log, which holds no free text but the statement's hash.
-    Raises NothingLost, SignatureInvalid or NotTheSameLog.
+    Raises NothingLost, HeadKeyMissing, or what `hear_witness` does.
     """
-    heard = await hear_witness(tx, key, heads)
+    heard = await hear_witness(tx, keys, heads)
     if heard.holds:
         raise NothingLost
     lost = max(heard.lost, key=lambda each: (each.size, each.at))
-    number = int(await tx.value(sql.count_breaks)) + 1
+    number, (key, since) = int(await tx.value(sql.count_breaks)) + 1, await key_in_force(tx, keys)
     kept = (await read_edge(tx, heard.agreed)).root()
     declared = DeclaredBreak(
         number=number, log=lost.log, lost_size=lost.size, lost_root=lost.root.hex(),
         lost_at=max(each.at for each in heard.lost), kept_size=heard.agreed, kept_root=kept.hex(),
-        at=clock.now().isoformat(), reason=reason,
+        at=max(clock.now(), since).isoformat(), reason=reason,
     )  # fmt: skip
     jws = signing.sign({"format": BREAK_FORMAT, **declared.payload()}, key)
     await tx.run(
@@ -94,14 +126,14 @@ async def declare_break(tx: Tx, access: Access, key: ECKey, *, heads: Sequence[s
     return declared
 
 
-async def read_breaks(tx: Tx, key: ECKey, log: UUID) -> tuple[list[DeclaredBreak], list[Flaw]]:
+async def read_breaks(tx: Tx, trust: Trust, log: UUID) -> tuple[list[DeclaredBreak], list[Flaw]]:
     """The declared breaks whose statements are good and which the log mentions, and what is wrong with the others."""
     mentioned = set(await tx.value(sql.mentioned_breaks))
     good, wrong = list[DeclaredBreak](), list[Flaw]()
     for stored in await tx.all(Break, sql.breaks):
         try:
-            said = _read_break(stored.jws, key)
-        except SignatureInvalid:
+            said = _read_break(stored.jws, trust)
+        except (HeadKeyOutsidePeriod, SignatureInvalid):
             said = None
         if said is None or said.log != log or said.number != stored.number or _hash_of(stored.jws) not in mentioned:
             wrong.append(flaws.bad_break(stored.number))
@@ -110,11 +142,14 @@ async def read_breaks(tx: Tx, key: ECKey, log: UUID) -> tuple[list[DeclaredBreak
     return good, wrong
 
 
-def _read_break(jws: str, key: ECKey) -> DeclaredBreak:
-    said = signing.verify(jws, key)
-    if said.pop("format", None) != BREAK_FORMAT:
+def _read_break(jws: str, trust: Trust) -> DeclaredBreak:
+    by = trust.find(kid_of(jws))
+    said = signing.verify(jws, by.key) if by else {}
+    if by is None or said.pop("format", None) != BREAK_FORMAT:
         raise SignatureInvalid(reason="it does not declare a break")
-    return DeclaredBreak(**said | {"log": UUID(said["log"])})
+    declared = DeclaredBreak(**said | {"log": UUID(said["log"])})
+    by.check(declared.log, succession.instant(declared.at))
+    return declared
 
 
 def _hash_of(jws: str) -> str:

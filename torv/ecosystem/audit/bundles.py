@@ -6,7 +6,7 @@ one is an entry: its record and salt (or, where a person was taken out of it, it
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -17,8 +17,10 @@ from joserfc.jwk import ECKey
 
 from torv.base import signing
 from torv.base.errors import InvalidInput, SignatureInvalid
+from torv.ecosystem.audit import succession
 from torv.ecosystem.audit.errors import BundleInvalid
 from torv.ecosystem.audit.models import SignedHead
+from torv.ecosystem.audit.succession import Succession, Trust
 from torv.ecosystem.audit.tree import is_included, leaf_hash
 
 FORMAT = "torv-audit-bundle/1"
@@ -26,9 +28,6 @@ HEAD_FORMAT = "torv-audit-head/1"
 SALT = 16  #: bytes
 LONGEST_LINE = 8_388_608  #: characters
 LONGEST_PATH = 64  #: hashes: more than any log will ever need
-
-#: key(kid): the trusted public key with this thumbprint; None for any other
-FindKey = Callable[[str], ECKey | None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,13 +61,14 @@ def commit(salt: bytes, record: str) -> bytes:
     return leaf_hash(sha256(salt + record.encode()).digest())
 
 
-def first_line(*, log: UUID, head: str, key: ECKey, first: int, last: int) -> str:
+def first_line(*, log: UUID, head: str, key: ECKey, said: Sequence[Succession], first: int, last: int) -> str:
     """The line that opens a bundle with the entries from one position to another."""
     content = {
         "format": FORMAT,
         "log": str(log),
         "head": head,
         "key": signing.public(key),
+        "keys": [each.text for each in said],
         "first": first,
         "last": last,
     }
@@ -84,10 +84,11 @@ def line_of(entry: Exported) -> str:
     return json.dumps(content | {"leaf": entry.leaf.hex()})
 
 
-def check_bundle(lines: Iterable[str], find_key: FindKey) -> Checked:
-    """Verify every line of a bundle. Raises BundleInvalid, or SignatureInvalid if no trusted key has made its head."""
+def check_bundle(lines: Iterable[str], trust: Trust) -> Checked:
+    """Verify every line of a bundle. Raises BundleInvalid, HeadKeyOutsidePeriod, or SignatureInvalid if no trusted key
+    has made its head, or one that a trusted one vouches for."""
     numbered = enumerate(lines, 1)
-    first, last, head = _opening(numbered, find_key)
+    first, last, head = _opening(numbered, trust)
     checked, expected = Checked(head=head), first
     for number, text in numbered:
         entry = _entry(number, text)
@@ -104,25 +105,46 @@ def check_bundle(lines: Iterable[str], find_key: FindKey) -> Checked:
     return checked
 
 
-def key_in(line: str) -> ECKey:
-    """The key that a bundle itself names, to be compared with what the municipality says. Raises BundleInvalid."""
+def keys_in(line: str) -> list[ECKey]:
+    """The keys a bundle itself names, that of its head first, to be compared with what the municipality says.
+
+    Raises BundleInvalid, or SignatureInvalid.
+    """
     with _reading(1):
-        return signing.read_public_key(_content(line)["key"])
+        content = _content(line)
+        return [signing.read_public_key(content["key"]), *(each.key for each in _said(content))]
 
 
-def read_head(jws: str, find_key: FindKey) -> SignedHead:
-    """What a signed head says. Raises SignatureInvalid."""
-    key = find_key(kid_of(jws))
-    if key is None:
+def _said(content: dict[str, Any]) -> list[Succession]:
+    said = content.get("keys", [])
+    if not isinstance(said, list):
+        raise TypeError
+    return [succession.read(str(each)) for each in said]
+
+
+def read_head(jws: str, trust: Trust) -> SignedHead:
+    """What a signed head says. Raises SignatureInvalid, or HeadKeyOutsidePeriod."""
+    by = trust.find(kid_of(jws))
+    if by is None:
         raise SignatureInvalid(reason="no trusted key has made it")
-    said = signing.verify(jws, key)
+    said = signing.verify(jws, by.key)
     try:
         if said.pop("format") != HEAD_FORMAT:
             raise ValueError
         head = SignedHead(**said | {"log": UUID(said["log"]), "root": bytes.fromhex(said["root"])})
+        at = succession.instant(head.at)
     except (KeyError, TypeError, ValueError):
         raise SignatureInvalid(reason="it does not sign a head of a log") from None
+    by.check(head.log, at)
     return head
+
+
+def key_of(jws: str, trust: Trust) -> ECKey:
+    """The key that a JWS is made with, among trusted ones. Raises SignatureInvalid."""
+    by = trust.find(kid_of(jws))
+    if by is None:
+        raise SignatureInvalid(reason="no trusted key has made it")
+    return by.key
 
 
 def kid_of(jws: str) -> str:
@@ -134,28 +156,33 @@ def kid_of(jws: str) -> str:
         raise SignatureInvalid(reason="it names no key") from None
 
 
-def trusting(*keys: ECKey) -> FindKey:
-    """Trusts these keys and no other."""
-    return {key.thumbprint(): key for key in keys}.get
+def trusting(*keys: ECKey) -> Trust:
+    """Trusts these keys, and whom they vouch for."""
+    return Trust(keys)
 
 
-def keys_of(jwks: str) -> list[ECKey]:
-    """The keys of a JWK set. Raises InvalidInput."""
+def trust_in(jwks: str) -> Trust:
+    """Trusts the keys of a JWK set, in their periods where it says them. Raises InvalidInput or SignatureInvalid."""
     content = signing.strict_json(jwks)
     if not isinstance(content, dict) or not isinstance(content.get("keys"), list):
         raise InvalidInput(reason="not a JWK set")
-    return [signing.read_public_key(each) for each in content["keys"] if isinstance(each, dict)]
+    trust = Trust(signing.read_public_key(each) for each in content["keys"] if isinstance(each, dict))
+    said = content.get("successions", [])
+    trust.learn([succession.read(str(each)) for each in said if isinstance(said, list)])
+    return trust
 
 
-def _opening(numbered: Iterator[tuple[int, str]], find_key: FindKey) -> tuple[int, int, SignedHead]:
+def _opening(numbered: Iterator[tuple[int, str]], trust: Trust) -> tuple[int, int, SignedHead]:
     """The positions a bundle promises, and its head."""
     _, text = next(numbered, (1, ""))
     with _reading(1):
         content = _content(text)
         first, last, log, jws = content["first"], content["last"], UUID(content["log"]), str(content["head"])
+        said = _said(content)
         if content["format"] != FORMAT or not (type(first) is type(last) is int and 0 < first <= last):
             raise ValueError
-    head = read_head(jws, find_key)
+    trust.learn(said)
+    head = read_head(jws, trust)
     if head.log != log or head.size < last:
         raise BundleInvalid(line=1)
     return first, last, head

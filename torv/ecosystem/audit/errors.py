@@ -36,3 +36,17 @@ class NotTheSameLog(TorvError):
 
     status, code = 409, "not_the_same_log"
     danish = "Vidnet hører til en anden log: {log}."
+
+
+class HeadKeyMissing(TorvError):
+    """The private half of the key that heads are signed with, {kid}, is not among Torv's keys."""
+
+    status, code = 503, "head_key_missing"
+    danish = "Den private del af nøglen, som loggens hoveder underskrives med, {kid}, er ikke blandt Torvs nøgler."
+
+
+class HeadKeyOutsidePeriod(TorvError):
+    """The head of {at} is signed with the key {kid}, which was not in force then."""
+
+    status, code = 422, "head_key_outside_period"
+    danish = "Hovedet fra {at} er underskrevet med nøglen {kid}, der ikke gjaldt på det tidspunkt."

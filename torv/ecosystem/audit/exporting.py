@@ -2,10 +2,9 @@
 
 from collections.abc import AsyncIterator
 
-from joserfc.jwk import ECKey
-
 from torv.base.access import Access
 from torv.base.db import Tx
+from torv.base.keyring import HeadKeys
 from torv.base.sql import load
 from torv.base.trail import note
 from torv.ecosystem.audit import tree
@@ -13,22 +12,25 @@ from torv.ecosystem.audit.bundles import Exported, first_line, line_of
 from torv.ecosystem.audit.errors import PositionUnknown
 from torv.ecosystem.audit.keeping import read_subtrees, sign_head
 from torv.ecosystem.audit.models import Sealed
+from torv.ecosystem.audit.rotating import key_in_force, list_successions
 
 sql = load(__file__)
 
 AT_ONCE = 256  #: entries; they share most of their paths
 
 
-async def export_bundle(tx: Tx, access: Access, key: ECKey, *, first: int, last: int) -> AsyncIterator[str]:
+async def export_bundle(tx: Tx, access: Access, keys: HeadKeys, *, first: int, last: int) -> AsyncIterator[str]:
     """The lines of a bundle with the entries from one position to another, under a head signed now.
 
     Raises PositionUnknown. Exporting is an entry itself, which is not in the bundle.
     """
-    head = await sign_head(tx, key)
+    head = await sign_head(tx, keys)
     if not 1 <= first <= last <= head.size:
         raise PositionUnknown(size=head.size)
     note(tx, access, "read", detail={"first": first, "last": last})
-    yield first_line(log=await tx.value(sql.log_id), head=head.jws, key=key, first=first, last=last)
+    key, _ = await key_in_force(tx, keys)
+    log, said = await tx.value(sql.log_id), await list_successions(tx)
+    yield first_line(log=log, head=head.jws, key=key, said=said, first=first, last=last)
     for start in range(first, last + 1, AT_ONCE):
         async for each in _entries(tx, start, min(start + AT_ONCE - 1, last), head.size):
             yield line_of(each)

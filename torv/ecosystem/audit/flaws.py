@@ -69,6 +69,22 @@ def bad_signature(size: int) -> Flaw:
     )
 
 
+def outside_period(size: int, kid: str) -> Flaw:
+    return Flaw(
+        position=size,
+        danish=f"Hovedet over {size} linjer er underskrevet med nøglen {kid} uden for den tid, nøglen gjaldt.",
+        english=f"The head over {size} entries is signed with the key {kid} outside the period it was in force.",
+    )
+
+
+def bad_key(number: int) -> Flaw:
+    return Flaw(
+        position=None,
+        danish=f"Skiftet til nøgle nr. {number} er ikke gyldigt underskrevet, eller loggen nævner det ikke.",
+        english=f"The change to key {number} is not validly signed, or the log does not mention it.",
+    )
+
+
 def other_head(size: int) -> Flaw:
     return Flaw(
         position=size,

@@ -6,18 +6,19 @@ A leaf commits to SHA-256(salt || record), so it tells nothing of the entry, and
 import asyncio
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from joserfc.jwk import ECKey
-
 from torv.base import clock, signing
 from torv.base.db import Database, Tx
-from torv.base.feed import BATCH, TRAIL, Stream
+from torv.base.feed import BATCH, TRAIL
+from torv.base.keyring import HeadKeys
 from torv.base.sql import load
 from torv.ecosystem.audit.bundles import HEAD_FORMAT, SALT, commit
 from torv.ecosystem.audit.models import StoredHead
+from torv.ecosystem.audit.rotating import key_in_force
 from torv.ecosystem.audit.tree import BITS, Edge, Span, Subtree, edge_spans, subtrees, top
 
 sql = load(__file__)
@@ -40,7 +41,7 @@ async def _number(tx: Tx, last: int, size: int) -> int:
 
 
 #: in place of the feed's own: never an entry with a position and no leaf
-STREAM = Stream(name=TRAIL.name, waiting=TRAIL.waiting, number=_number)
+STREAM = replace(TRAIL, number=_number)
 
 
 async def _grow(tx: Tx, edge: Edge, records: Sequence[str]) -> None:
@@ -82,24 +83,25 @@ async def _kept(tx: Tx, spans: Sequence[tuple[int, int, int]]) -> list[list[byte
 
 
 # ---- heads -----------------------------------------------------------------------------------------------------------
-async def sign_heads(database: Database, key: ECKey) -> None:
+async def sign_heads(database: Database, keys: HeadKeys) -> None:
     """Sign a head within ten seconds of anything new, and one an hour in any case, until cancelled."""
     while True:
         async with database.transaction() as tx:
             newest = await tx.maybe(StoredHead, sql.newest_head)
             size = int(await tx.value(sql.tree_size))
             if newest is None or size != newest.size or clock.now() - newest.at >= HEAD_AT_LEAST:
-                await sign_head(tx, key)
+                await sign_head(tx, keys)
                 pause = HEAD_EVERY - 2 * LOOK_EVERY
             else:
                 pause = LOOK_EVERY
         await asyncio.sleep(pause)
 
 
-async def sign_head(tx: Tx, key: ECKey) -> StoredHead:
-    """Sign the tree as it is."""
+async def sign_head(tx: Tx, keys: HeadKeys) -> StoredHead:
+    """Sign the tree as it is, with the key in force. Raises HeadKeyMissing."""
+    key, since = await key_in_force(tx, keys)
     size = int(await tx.value(sql.tree_size))
-    root, at = (await read_edge(tx, size)).root(), clock.now()
+    root, at = (await read_edge(tx, size)).root(), max(clock.now(), since)
     breaks = int(await tx.value(sql.count_breaks))
     jws = signing.sign(head_payload(await tx.value(sql.log_id), size, root, at.isoformat(), breaks), key)
     return await tx.one(StoredHead, sql.insert_head, size=size, root=root, at=at, breaks=breaks, jws=jws)

@@ -47,6 +47,43 @@ class AuditFilter:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OwnEntry:
+    """One line of the trail as the partner whose program was the caller sees it in a list."""
+
+    seq: int
+    position: int | None
+    id: UUID
+    at: datetime
+    kind: str
+    operation: str
+    result: str
+    request_id: UUID | None
+    release_id: UUID  #: the program
+    agreement_id: UUID | None
+    grant_id: str | None
+    category: str | None
+    purpose: str | None
+    call_id: UUID | None
+    is_withheld: bool  #: its record also names another partner, who answered: it is proved without it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredOwn:
+    """Where such an entry stands, and whom it is about."""
+
+    position: int | None
+    subjects: list[UUID]
+    is_withheld: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnBundle:
+    """A bundle with one entry, line by line: write them into a file, and anybody can verify it."""
+
+    lines: list[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
     """What one user or program had to do with a citizen's data on one day."""
 
@@ -88,6 +125,17 @@ class StoredHead:
     at: datetime
     breaks: int
     jws: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredKey:
+    """A key of heads as its row has it: since when, and what was signed about it."""
+
+    number: int
+    kid: str  #: its thumbprint
+    since: datetime
+    jws: str
+    former_jws: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -79,11 +79,17 @@ async def _path(tx: Tx, index: int, size: int) -> tuple[list[bytes], bytes]:
 
 async def _position_of(tx: Tx, entry: UUID) -> int | None:
     """Raises NotFound if there is no such entry; None while it has no position."""
-    made = datetime.fromtimestamp((entry.int >> 80) / 1000 % 253_402_214_400, UTC)
-    rows = await tx.all(dict[str, int | None], sql.position_of, id=entry, since=made - _AROUND, until=made + _AROUND)
+    since, until = around(entry)
+    rows = await tx.all(dict[str, int | None], sql.position_of, id=entry, since=since, until=until)
     if not rows:
         raise NotFound
     return rows[0]["position"]
+
+
+def around(entry: UUID) -> tuple[datetime, datetime]:
+    """Between which instants an entry with this id can be, if there is one: its index is by time."""
+    made = datetime.fromtimestamp((entry.int >> 80) / 1000 % 253_402_214_400, UTC)
+    return made - _AROUND, made + _AROUND
 
 
 def _shown(stored: StoredHead, log: UUID) -> Head:

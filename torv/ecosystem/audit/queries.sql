@@ -26,9 +26,56 @@ left join partners.v_organisations o on o.id = r.partner_id
 where (l.last_at, coalesce(l.user_id, l.release_id, '00000000-0000-0000-0000-000000000000'::uuid)) < (:before::timestamptz, :who::uuid)
 order by l.last_at desc, coalesce(l.user_id, l.release_id, '00000000-0000-0000-0000-000000000000'::uuid) desc limit :size;
 
+-- name: releases_of_partner
+-- The releases of a partner and of those that have become part of it.
+select coalesce(array_agg(r.id), '{}') from modules.v_releases r join partners.v_organisations o on o.id = r.partner_id
+where o.survivor_id = :partner;
+
+-- name: own_entries
+-- Entries with one of some releases as the caller, newest first; of each release through its index, which serves `between` and that
+-- order. That a call was mirrored to another release is Torv's doing, and no business of the caller's.
+select t.seq, t.position, t.id, t.at, t.kind, t.operation, t.result, t.request_id, t.release_id, t.agreement_id, t.grant_id, t.category, t.purpose,
+       t.call_id, coalesce(t.detail ->> 'release' <> all (:releases::uuid[]::text[]), false) as is_withheld
+from unnest(:releases::uuid[]) own (id)
+cross join lateral (select * from base.v_trail t
+    where t.release_id between own.id and own.id and (t.at, t.seq) < (:before::timestamptz, :seq::bigint) and t.result <> 'mirrored'
+      and (:since::timestamptz is null or t.at >= :since) and (:request::uuid is null or t.request_id = :request)
+    order by t.release_id desc, t.at desc, t.seq desc limit :size) t
+order by t.at desc, t.seq desc limit :size;
+
+-- name: own_entry
+-- An entry, if one of some releases was the caller.
+select position, subjects, coalesce(detail ->> 'release' <> all (:releases::uuid[]::text[]), false) as is_withheld from base.v_trail
+where id = :id and at >= :since::timestamptz and at <= :until::timestamptz and release_id = any (:releases::uuid[]) and result <> 'mirrored';
+
 -- name: log_id
 -- What tells this log from every other.
 select id from audit.log;
+
+-- name: share_log
+-- The log's id; until the transaction ends, nobody rotates its key.
+select id from audit.log for share;
+
+-- name: lock_log
+-- The log's id; until the transaction ends, nobody signs or rotates.
+select id from audit.log for update;
+
+-- name: newest_key
+-- The key in force.
+select number, kid, since, jws, former_jws from audit.keys order by number desc limit 1;
+
+-- name: keys
+-- Every key there has been, in order.
+select number, kid, since, jws, former_jws from audit.keys order by number;
+
+-- name: insert_key
+-- Stores that a key is in force; who comes second with the very first one leaves it as it is.
+insert into audit.keys (number, kid, since, jws, former_jws) values (:number, :kid, :since, :jws, :former_jws)
+on conflict (number) do nothing;
+
+-- name: mentioned_keys
+-- The hashes of the statements that the log says keys came into force with.
+select coalesce(array_agg(detail ->> 'statement'), '{}') from base.v_trail where operation = 'audit.rotate_key' and detail ? 'statement';
 
 -- name: tree_size
 -- How many leaves the tree has.

@@ -9,15 +9,17 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
-from joserfc.jwk import ECKey
-
 from torv.base.db import Database, Tx
 from torv.base.errors import SignatureInvalid
+from torv.base.keyring import HeadKeys
 from torv.base.sql import load
 from torv.ecosystem.audit import flaws
 from torv.ecosystem.audit.breaking import read_breaks
-from torv.ecosystem.audit.bundles import commit, read_head, trusting
+from torv.ecosystem.audit.bundles import commit, read_head
+from torv.ecosystem.audit.errors import HeadKeyOutsidePeriod
 from torv.ecosystem.audit.models import Flaw, StoredHead, Stretch, Verdict
+from torv.ecosystem.audit.rotating import read_trust
+from torv.ecosystem.audit.succession import Trust
 from torv.ecosystem.audit.tree import Edge, Subtree
 
 sql = load(__file__)
@@ -29,17 +31,18 @@ FLAWS = 20  #: more would say no more
 Report = Callable[[int, int], None]  #: told how many entries are done, and of how many
 
 
-async def verify_log(database: Database, key: ECKey, report: Report = lambda done, total: None) -> Verdict:
-    """Verify the log as it is now; `key` is that of its heads. Takes three connections, one of them of the pool."""
+async def verify_log(database: Database, keys: HeadKeys, report: Report = lambda done, total: None) -> Verdict:
+    """Verify the log as it is now, by the heads' keys held here. Takes three connections, one of them of the pool."""
     async with database.reading() as tx, database.line() as one, database.line() as other:
-        return await _Verifier(tx, (one, other), key).run(report)
+        return await _Verifier(tx, (one, other), keys).run(report)
 
 
 class _Verifier:
     """One pass over the log."""
 
-    def __init__(self, tx: Tx, readers: Sequence[Tx], key: ECKey) -> None:
-        self._tx, self._readers, self._key, self._edge = tx, readers, key, Edge()
+    def __init__(self, tx: Tx, readers: Sequence[Tx], keys: HeadKeys) -> None:
+        self._tx, self._readers, self._edge = tx, readers, Edge()
+        self._keys, self._trust = keys, Trust(keys.held())
         self._flaws: list[Flaw] = []
         self._erased: list[int] = []
         self._heads, self._good = 0, 0  # heads seen; the size of the last one whose root was right
@@ -48,6 +51,8 @@ class _Verifier:
     async def run(self, report: Report) -> Verdict:
         size = int(await self._tx.value(sql.last_position) or 0)
         log = await self._tx.value(sql.log_id)
+        self._trust, wrong = await read_trust(self._tx, self._keys)
+        self._add(*wrong)
         heads = self._read_heads()
         head = await anext(heads, None)
         while head is not None and head.size == 0:
@@ -73,7 +78,7 @@ class _Verifier:
 
     async def _verdict(self, size: int, log: Any) -> Verdict:
         await self._check_kept()
-        breaks, wrong = await read_breaks(self._tx, self._key, log)
+        breaks, wrong = await read_breaks(self._tx, self._trust, log)
         self._add(*wrong, *await self._undeclared_erasures())
         given = await self._tx.value(sql.trail_position) or 0
         if given != size:
@@ -167,7 +172,9 @@ class _Verifier:
     def _check_head(self, head: StoredHead, log: str) -> None:
         self._heads += 1
         try:
-            signed = read_head(head.jws, trusting(self._key))
+            signed = read_head(head.jws, self._trust)
+        except HeadKeyOutsidePeriod as refused:
+            return self._add(flaws.outside_period(head.size, str(refused.facts["kid"])))
         except SignatureInvalid:
             return self._add(flaws.bad_signature(head.size))
         if (signed.size, signed.root, str(signed.log), signed.breaks) != (head.size, head.root, log, head.breaks):

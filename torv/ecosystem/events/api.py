@@ -6,15 +6,18 @@ from uuid import UUID
 from fastapi import Query
 
 from torv.base import clock
-from torv.base.errors import BindingMoved
+from torv.base.access import Access, CallerKind
+from torv.base.errors import BindingMoved, Denied
 from torv.base.http import Answer, Call, Routes
 from torv.base.pages import DEFAULT_SIZE, Cursor, Page, Size
-from torv.ecosystem.events import service, subscribing
+from torv.ecosystem.events import late, service, subscribing
 from torv.ecosystem.events.asyncapi import describe_events
 from torv.ecosystem.events.models import (
     Acknowledgement,
     DeadLetter,
     EventPage,
+    LateEvent,
+    LateEventContent,
     NewEvent,
     NewSubscription,
     PublishedEvent,
@@ -23,6 +26,7 @@ from torv.ecosystem.events.models import (
     Secrets,
     SubscriptionView,
 )
+from torv.ecosystem.events.sequencing import STREAM
 from torv.ecosystem.modules import event_types
 
 routes = Routes("", "events")
@@ -46,19 +50,42 @@ async def take_events(
     limit: Annotated[int, Query(ge=1, le=1000)] = 500,
     wait: Annotated[float, Query(ge=0, le=20)] = 0,
 ) -> EventPage:
-    """The next events for whoever provides a capability; waits up to `wait` seconds for the first.
+    """The next events for whoever provides a capability, anywhere; waits up to `wait` seconds for the first.
 
     `after` is the position of the page before; left out, it goes on where events were last acknowledged.
     """
     deadline = clock.ticks() + wait
     while True:
+        news = call.engine.listener.news(STREAM.name)
         async with call.reading() as tx:
             page = await service.take(tx, call.access, capability=capability, after=after, size=limit)
         left = deadline - clock.ticks()
         if page.events or page.more or left <= 0:
             return page
-        await call.engine.listener.wait(min(left, 1.0))
+        await news.within(min(left, 1.0))
         await call.renew_permit()
+
+
+@routes.reads("/api/v1/events/late", "read_late", None, own=True)
+async def late_events(
+    call: Call,
+    capability: Annotated[str | None, Query(max_length=63)] = None,
+    limit: Size = DEFAULT_SIZE,
+    cursor: Cursor = None,
+) -> Page[LateEvent]:
+    """Events of modules that did not hold the capability, newest first; without what they say.
+
+    A supplier sees its own.
+    """
+    wanted = call.page(limit, cursor, capability=capability)
+    found = await late.late_events(call.tx, call.access, capability=capability, wanted=wanted)
+    return call.paged(found, wanted, lambda each: [each.at.isoformat(), str(each.id)])
+
+
+@routes.reads("/api/v1/events/late/{late_id}", "read_late", None)
+async def read_late_event(call: Call, late_id: UUID) -> LateEventContent:
+    """One of them with what it would have said."""
+    return await late.read_late_event(call.tx, call.access, late_id)
 
 
 @routes.writes("/api/v1/events/acknowledgements", "receive", None)
@@ -78,7 +105,7 @@ async def list_subscriptions(call: Call, limit: Size = DEFAULT_SIZE, cursor: Cur
     """What capabilities follow, how far behind they are, and whether somebody should look; suppliers see their own."""
     wanted = call.page(limit, cursor)
     found = await subscribing.list_subscriptions(call.tx, call.access, wanted=wanted)
-    return call.paged(found, wanted, lambda each: [each.capability])
+    return call.paged(found, wanted, lambda each: [each.key])
 
 
 @routes.reads("/api/v1/subscriptions/secrets", "receive", None)
@@ -105,13 +132,27 @@ async def redeliver_all(call: Call, subscription_id: UUID) -> Revival:
     return await subscribing.redeliver_all(call.tx, call.access, subscription_id)
 
 
-@routes.reads("/api/v1/dead-letters", "read", None)
+@routes.reads("/api/v1/dead-letters", "read", None, own=True)
 async def list_dead_letters(call: Call, limit: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[DeadLetter]:
-    """Events that were given up, newest first, without what they say; suppliers see their own."""
+    """Events that were given up, newest first, without what they say.
+
+    Suppliers see those of their own capabilities, as far as they may be told of the events now.
+    """
     wanted = call.page(limit, cursor)
     stored = await subscribing.list_dead_letters(call.tx, call.access, wanted=wanted)
     page = call.paged(stored, wanted, lambda each: [each.dead_at.isoformat(), str(each.id)])
-    return Page(items=await subscribing.visible_letters(call.tx, call.access, page.items), next=page.next)
+    permit = call.access
+    if permit.caller.kind is CallerKind.RELEASE and permit.caller.on_behalf_of is None:
+        permit = _as_receiver(call)
+    return Page(items=await subscribing.visible_letters(call.tx, permit, page.items), next=page.next)
+
+
+def _as_receiver(call: Call) -> Access:
+    """The permit by which a supplier is told of events; without one it is told of none, not even that they are dead."""
+    try:
+        return call.permit_for("receive")
+    except Denied:
+        return call.access  # of a party, which covers no category
 
 
 @routes.writes("/api/v1/dead-letters/{letter_id}/redeliver", "redeliver", None)

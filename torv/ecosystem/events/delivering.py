@@ -11,11 +11,12 @@ from torv.base.sql import load
 from torv.base.trail import entry_of
 from torv.ecosystem.events import rules
 from torv.ecosystem.events.models import Batch, Event, Parked, Reaction, Subscription
-from torv.ecosystem.events.service import keep_permitted, last_position, persons_of
+from torv.ecosystem.events.service import keep_due, keep_permitted, last_position, persons_of
 
 sql = load(__file__)
 
 FORGOTTEN = 10_000  #: events at a time
+LOOKED_AT = 100  #: events of the feed, at a time
 BREAKS_AFTER = 5  #: refusals in a row, each of another event: then it is the receiver that is ill, not the events
 
 
@@ -31,22 +32,28 @@ async def subscription_by_id(tx: Tx, subscription_id: UUID) -> Subscription | No
 async def next_batch(tx: Tx, found: Subscription, access: Access, size: int) -> Batch:
     """What a subscription gets next: first what was laid aside and is due, alone; else the next events of the feed.
 
-    Events that the permit does not reach are passed over; those about a subject of which something is laid aside wait
-    behind it, so that what is told about a subject is told in order.
+    Events that are for other bindings, or that the permit does not reach, are passed over; those about a subject of
+    which something is laid aside wait behind it, so that what is told about a subject is told in order.
     """
     parked = await tx.maybe(Parked, sql.next_parked, id=found.id, now=clock.now())
     if parked is not None:
         about = await tx.all(Event, sql.events_at, positions=[parked.position])
-        return Batch(events=await keep_permitted(tx, access, about), until=found.cursor, parked=parked)
+        reached = await keep_permitted(tx, access, await keep_due(tx, [found], about, is_anew=True))
+        return Batch(events=reached, until=found.cursor, parked=parked)
     until = await last_position(tx)
-    some = await tx.all(Event, sql.events_after, after=found.cursor, until=until, types=found.types, size=size)
-    reached = await keep_permitted(tx, access, some)
+    some = await tx.all(Event, sql.events_after, after=found.cursor, until=until, types=found.types, size=LOOKED_AT)
+    reached = await keep_permitted(tx, access, await keep_due(tx, [found], some))
+    few, is_full = reached[:size], len(some) == LOOKED_AT
     behind = {row["subject"] for row in await tx.all(dict, sql.parked_subjects, id=found.id)}
+    if len(few) < len(reached):
+        until = few[-1].position
+    elif is_full:
+        until = some[-1].position
     return Batch(
-        events=[each for each in reached if each.subject not in behind],
-        waiting=[each for each in reached if each.subject in behind],
-        until=some[-1].position if len(some) == size else max(until, found.cursor),
-    )
+        events=[each for each in few if each.subject not in behind],
+        waiting=[each for each in few if each.subject in behind],
+        until=max(until, found.cursor), is_cut=is_full or len(few) < len(reached),
+    )  # fmt: skip
 
 
 def note_batch(tx: Tx, access: Access, found: Subscription, batch: Batch) -> None:
@@ -69,7 +76,7 @@ async def settle(tx: Tx, found: Subscription, batch: Batch, release_id: UUID) ->
     for each in batch.waiting:
         await _park(tx, found, each, attempts=0, next_at=clock.now(), status=None, dead_at=None)
     if batch.events:
-        await tx.run(sql.note_received, capability=found.capability, release_id=release_id, position=batch.until)
+        await tx.run(sql.note_received, key=found.key, release_id=release_id, position=batch.until)
 
 
 async def note_absence(tx: Tx, found: Subscription, batch: Batch, reaction: Reaction) -> None:
@@ -129,15 +136,3 @@ async def _park(
 async def forget_old_events(tx: Tx) -> int:
     """Forget events older than 90 days that every subscription has passed; gives how many."""
     return await tx.run(sql.forget_events, before=clock.now() - rules.KEPT, size=FORGOTTEN)
-
-
-async def hand_over_events(tx: Tx, capability: str, to_release: UUID) -> None:
-    """Let a capability's events go on at another release: from where the one before has acknowledged, or from where
-    the new one itself had come when it last provided the capability. What was laid aside moves along and is tried at
-    once. A part of the flip of a move."""
-    found = await tx.maybe(Subscription, sql.subscription_of, capability=capability)
-    if found is None:
-        return
-    own = await tx.value(sql.received_by, capability=capability, release_id=to_release)
-    await tx.run(sql.set_cursor, id=found.id, cursor=found.cursor if own is None else min(own, found.cursor))
-    await tx.run(sql.hurry_parked, id=found.id, now=clock.now())

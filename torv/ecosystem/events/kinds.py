@@ -49,7 +49,13 @@ KERNEL_EVENTS = (
         schema=_schema(agreement_id=_ID, change=_CODE),
     ),
     KernelEvent(
-        type="torv.binding.moved", category="contract", meaning="Another release provides a capability from now on.",
-        schema=_schema(capability=_CODE, release_id=_ID),
+        type="torv.binding.moved", category="contract",
+        meaning="Another release provides a capability from now on, in a unit or (null) everywhere else.",
+        schema=_schema(capability=_CODE, release_id=_ID, unit_id=_ID | {"type": ["string", "null"]}),
+    ),
+    KernelEvent(
+        type="torv.requirement.changed", category="contract",
+        meaning="Demands were put to the partner that is told, or their day was set; nobody else is told.",
+        schema=_schema(proposal_id=_ID, capability=_CODE, change=_CODE),
     ),
 )  # fmt: skip

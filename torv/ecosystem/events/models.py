@@ -63,6 +63,26 @@ class Event:
     sensitivity: int | None
     data: dict[str, Any]
     at: datetime
+    partner_id: UUID | None = None  #: whom alone it is for; None: whoever's permit reaches it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LateEvent:
+    """An event of a module that did not hold the capability: kept and shown, never told to anybody."""
+
+    id: UUID
+    capability: str
+    release_id: UUID
+    type: str  #: as the contract names it
+    idempotency_key: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LateEventContent(LateEvent):
+    """A late event with what it would have said, for somebody with a reason to look."""
+
+    content: dict[str, Any]  #: the members of NewEvent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +92,7 @@ class EventPage:
     events: list[dict[str, Any]]  #: CloudEvents 1.0
     position: int  #: acknowledge this, and go on from here
     more: bool
+    turns: dict[str, int]  #: of the subscriptions that were asked: to be given back with the acknowledgement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +100,7 @@ class NewSubscription:
     """What a capability wants to be told."""
 
     capability: str
+    unit_id: UUID | None = None  #: by the binding of this very unit; None: by the municipality's
     types: list[str]  #: such as `torv.record.written` or `notes.note.written`
     mode: Mode = Mode.PULL
     path: str = "/torv/events"  #: where the releases take events
@@ -90,7 +112,9 @@ class Subscription:
     """A subscription as it lies in the database."""
 
     id: UUID
+    key: str  #: of the binding that follows
     capability: str
+    unit_id: UUID | None  #: that the binding is for; None: the whole municipality
     types: list[str]
     mode: Mode
     path: str
@@ -102,6 +126,7 @@ class Subscription:
     failing_since: datetime | None
     retry_at: datetime | None
     stopped_by: str | None
+    is_alone: bool  #: the capability has no other binding: every event is for this one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +144,10 @@ class SubscriptionView:
     """A subscription as people and suppliers read it."""
 
     id: UUID
+    key: str  #: of the binding: the capability, and `@<unit>` where it is for a unit
     capability: str
+    unit_id: UUID | None
+    unit_name: str | None  #: as it is called today
     types: list[str]
     mode: Mode
     path: str
@@ -149,6 +177,7 @@ class Acknowledgement:
 
     capability: str
     position: int
+    turns: dict[str, int] = field(default_factory=dict)  #: as the page gave them; needed by who serves several units
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,7 +204,10 @@ class StoredLetter:
 
     id: UUID
     subscription_id: UUID
+    key: str
     capability: str
+    unit_id: UUID | None
+    unit_name: str | None
     attempts: int
     last_status: int | None
     dead_at: datetime
@@ -188,6 +220,8 @@ class DeadLetter:
 
     id: UUID
     capability: str  #: whose subscription it is
+    unit_id: UUID | None  #: whose binding has it; None: the municipality's
+    unit_name: str | None  #: as it is called today
     event_id: UUID
     type: str
     subject: str
@@ -214,6 +248,14 @@ class Above:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Owner:
+    """A unit, and the binding that it belongs to."""
+
+    unit_id: UUID
+    key: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
     """Events on their way to a receiver."""
 
@@ -221,6 +263,7 @@ class Batch:
     until: int = 0  #: the cursor after it
     parked: Parked | None = None  #: this one was laid aside before
     waiting: list[Event] = field(default_factory=list)  #: must wait behind others about their subjects
+    is_cut: bool = False  #: more may lie right behind it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

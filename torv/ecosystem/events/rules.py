@@ -117,9 +117,9 @@ def body_of(events: Sequence[Event]) -> bytes:
 
 
 # ---- signatures: Standard Webhooks 1.0.0 -----------------------------------------------------------------------------
-def secret_of(keys: Keys, subscription: UUID, release: UUID, number: int) -> bytes:
-    """The secret between a subscription and one release: nobody else's, and nothing that lies in the database."""
-    label = f"torv events {subscription} {release} {number}"
+def secret_of(keys: Keys, capability: str, release: UUID, number: int) -> bytes:
+    """The secret between a capability and one release: nobody else's, and nothing that lies in the database."""
+    label = f"torv events {capability} {release} {number}"
     return hmac.digest(keys.call_secret, label.encode(), "sha256")
 
 

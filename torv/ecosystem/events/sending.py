@@ -23,6 +23,7 @@ from torv.base.ids import new_id
 from torv.base.signing import Keys
 from torv.ecosystem.events import delivering, rules
 from torv.ecosystem.events.models import Batch, Reaction, Subscription
+from torv.ecosystem.events.sequencing import STREAM
 from torv.ecosystem.events.service import persons_of
 from torv.ecosystem.modules import PublicResolver, Release, release_by_id, release_in_service
 
@@ -101,13 +102,14 @@ class Sender:
         self._serving.clear()
         async with asyncio.TaskGroup() as group:
             while True:
+                news = self._listener.news(STREAM.name)
                 async with self._database.reading() as tx:
                     due = await delivering.due_subscriptions(tx)
                 for each in due:
                     if each not in self._serving and len(self._serving) < AT_ONCE:
                         self._serving.add(each)
                         group.create_task(self._serve(each))
-                await self._listener.wait(LOOK_EVERY if not due else 0.05)
+                await news.within(LOOK_EVERY if not due else 0.05)
 
     async def _serve(self, subscription_id: UUID) -> None:
         """Send until there is nothing more to send now. What goes wrong here is tried again with the next look."""
@@ -152,8 +154,8 @@ class Sender:
         return await self._send(found, release, batch)
 
     async def _receiver(self, tx: Tx, found: Subscription) -> Release | None:
-        """Whoever provides the capability at this instant; None if nobody does."""
-        release_id = await release_in_service(tx, found.capability)
+        """Whoever has the binding at this instant; None if nobody does."""
+        release_id = await release_in_service(tx, found.capability, found.unit_id)
         return None if release_id is None else await release_by_id(tx, release_id)
 
     async def _stop(self, found: Subscription, check: str, pause: timedelta) -> bool:
@@ -164,7 +166,7 @@ class Sender:
     async def _pass_over(self, found: Subscription, batch: Batch, release: Release) -> bool:
         async with self._database.transaction() as tx:
             await delivering.settle(tx, found, batch, release.id)
-        return bool(batch.waiting or batch.parked)
+        return bool(batch.waiting or batch.parked or batch.is_cut)
 
     async def _spend(self, access: Access, batch: Batch) -> None:
         if access.limits:
@@ -200,7 +202,7 @@ class Sender:
     def _message(self, found: Subscription, release: Release, batch: Batch) -> tuple[dict[str, str], bytes]:
         body = rules.body_of(batch.events)
         numbers = rules.secrets_in_force(found, clock.now())
-        secrets = [rules.secret_of(self._keys, found.id, release.id, number) for number in numbers]
+        secrets = [rules.secret_of(self._keys, found.capability, release.id, number) for number in numbers]
         message = rules.message_id(found.id, batch.events)
         headers = rules.signed_headers(secrets, message, int(clock.seconds()), body)
         return {**headers, "Content-Type": "application/cloudevents-batch+json", "X-Request-Id": str(new_id())}, body

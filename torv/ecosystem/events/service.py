@@ -9,10 +9,10 @@ from uuid import UUID
 import jsonschema_rs
 import rfc8785
 
-from torv.base import clock
+from torv.base import clock, db
 from torv.base.access import ALL, Access
 from torv.base.db import Tx
-from torv.base.errors import BindingMoved, Denied, IdempotencyKeyReused, InvalidInput, PersonUnknown
+from torv.base.errors import BindingMoved, Denied, IdempotencyKeyReused, InvalidInput, NotFound, PersonUnknown
 from torv.base.ids import new_id
 from torv.base.sql import load
 from torv.base.trail import note
@@ -24,13 +24,16 @@ from torv.ecosystem.events.models import (
     Event,
     EventPage,
     NewEvent,
+    Owner,
     PublishedEvent,
     Subscription,
 )
-from torv.ecosystem.modules import EventType, event_types, release_by_id, release_in_service
+from torv.ecosystem.modules import EventType, event_types, release_by_id
+from torv.kernel.organisation import UnitUnknown
 from torv.kernel.records import stand_inside
 
 sql = load(__file__)
+db.names_constraint("events_unit_known", UnitUnknown)
 
 _validators: dict[tuple[str, int, str], tuple[dict[str, Any], Any]] = {}  #: type -> its schema, and that compiled
 
@@ -46,10 +49,9 @@ async def publish(tx: Tx, access: Access, *, new: NewEvent, key: str) -> Publish
     kind = await _kind(tx, release_id, new)
     require(access, kind.category)
     _check(kind, new)
-    if new.person_id is not None and not await tx.value(sql.knows_person, id=new.person_id):
-        raise PersonUnknown
+    unit_id = await _unit_of(tx, new)
     request_hash = _hash_of(new)
-    held = await stand_inside(tx, new.capability, f"event {key}")
+    held = await stand_inside(tx, new.capability, f"event {key}", release_id, unit_id)
     earlier = await tx.maybe(dict, sql.earlier_event, capability=new.capability, key=key)
     if earlier is not None:
         if earlier["request_hash"] != request_hash:
@@ -62,20 +64,31 @@ async def publish(tx: Tx, access: Access, *, new: NewEvent, key: str) -> Publish
         )
         note(tx, access, "write", _subjects(new), result=BindingMoved.code)
         return BindingMoved()
-    return await _insert(tx, access, new, kind, key=key, request_hash=request_hash, epoch=held.epoch)
+    stamp = {"key": key, "request_hash": request_hash, "epoch": held.epoch, "unit_id": unit_id}
+    return await _insert(tx, access, new, kind, stamp)
 
 
-async def _insert(
-    tx: Tx, access: Access, new: NewEvent, kind: EventType, *, key: str, request_hash: bytes, epoch: int
-) -> PublishedEvent:
+async def _unit_of(tx: Tx, new: NewEvent) -> UUID | None:
+    """The unit an event belongs to: that of the record it is about, else as it says. Raises PersonUnknown."""
+    standing = await tx.one(
+        dict, sql.standing, person_id=new.person_id, subject=new.subject, capability=new.capability, unit_id=new.unit_id
+    )
+    if not standing["knows_person"]:
+        raise PersonUnknown
+    unit_id: UUID | None = standing["unit_id"]
+    return unit_id
+
+
+async def _insert(tx: Tx, access: Access, new: NewEvent, kind: EventType, stamp: dict[str, Any]) -> PublishedEvent:
     event_id = new_id()
     await tx.run(
         sql.insert_event, id=event_id, type=kind.type, capability=new.capability, subject=str(new.subject),
-        category=kind.category, person_id=new.person_id, unit_id=new.unit_id, kle=new.kle, sensitivity=new.sensitivity,
-        data=new.data, release_id=access.caller.release_id, epoch=epoch, key=key, request_hash=request_hash,
-        at=new.time or clock.now(),
+        category=kind.category, person_id=new.person_id, kle=new.kle, sensitivity=new.sensitivity,
+        data=new.data, release_id=access.caller.release_id, at=new.time or clock.now(), **stamp,
     )  # fmt: skip
-    note(tx, access, "write", _subjects(new), detail={"event": str(event_id), "type": kind.type, "epoch": epoch})
+    note(
+        tx, access, "write", _subjects(new), detail={"event": str(event_id), "type": kind.type, "epoch": stamp["epoch"]}
+    )
     return PublishedEvent(id=event_id)
 
 
@@ -136,42 +149,86 @@ def _subjects(new: NewEvent) -> list[UUID]:
 async def take(tx: Tx, access: Access, *, capability: str, after: int | None, size: int) -> EventPage:
     """The next events that the permit reaches, beyond a position (None: beyond what was acknowledged).
 
-    Raises NotReceiver, or NotFound where the capability follows nothing.
+    They are those of all bindings of the capability that the caller has. Raises NotReceiver, or NotFound where these
+    follow nothing.
     """
-    subscription = await receiving(tx, access, capability)
-    start = subscription.cursor if after is None else after
-    until = await last_position(tx)
-    found = await tx.all(Event, sql.events_after, after=start, until=until, types=subscription.types, size=size)
-    events = await keep_permitted(tx, access, found)
+    own = await receiving(tx, access, capability)
+    start = min(each.cursor for each in own) if after is None else after
+    until, types = await last_position(tx), sorted({name for each in own for name in each.types})
+    found = await tx.all(Event, sql.events_after, after=start, until=until, types=types, size=size)
+    events = await keep_permitted(tx, access, await keep_due(tx, own, found, is_anew=after is not None))
     if events:
         position = {"capability": capability, "events": len(events), "until": events[-1].position}
         note(tx, access, "read", persons_of(events), detail=position)
     is_full = len(found) == size
     position_reached = found[-1].position if is_full else max(start, until)
-    return EventPage(events=[rules.cloud_event(each) for each in events], position=position_reached, more=is_full)
+    turns = {str(each.id): each.turn for each in own}
+    plain = [rules.cloud_event(each) for each in events]
+    return EventPage(events=plain, position=position_reached, more=is_full, turns=turns)
 
 
 async def acknowledge(tx: Tx, access: Access, given: Acknowledgement) -> Acknowledgement:
     """Note that everything up to a position was received; gives how far that is now. It never goes back.
 
-    Raises NotReceiver, NotFound, or InvalidInput for a position that no event has yet.
+    It counts for the subscriptions of which the page told, unless their cursors were set from outside since. Raises
+    NotReceiver, NotFound, or InvalidInput for a position that no event has yet, or without turns where several are
+    meant.
     """
-    subscription = await receiving(tx, access, given.capability)
+    own = await receiving(tx, access, given.capability)
     if not 0 <= given.position <= await last_position(tx):
         raise InvalidInput(reason="position: no event has come so far")
-    locked = await tx.one(Subscription, sql.lock_subscription, id=subscription.id)
+    if len(own) > 1 and not given.turns:  # which of them was told so far?
+        raise InvalidInput(reason="turns: as the page of events gave them")
+    reached = [await _advance(tx, access, each, given) for each in own]
+    note(tx, access, "write", detail={"capability": given.capability, "acknowledged": min(reached)})
+    return Acknowledgement(
+        capability=given.capability, position=min(reached), turns={str(each.id): each.turn for each in own}
+    )
+
+
+async def _advance(tx: Tx, access: Access, found: Subscription, given: Acknowledgement) -> int:
+    """Move a subscription's cursor on, if it is of the turn that was told; gives where it is."""
+    locked = await tx.one(Subscription, sql.lock_subscription, id=found.id)
+    if locked.turn != (given.turns.get(str(found.id)) if given.turns else found.turn):
+        return locked.cursor
     position = max(locked.cursor, given.position)
     await tx.run(sql.advance_cursor, id=locked.id, cursor=position, turn=locked.turn)
-    await tx.run(sql.note_received, capability=given.capability, release_id=access.caller.release_id, position=position)
-    note(tx, access, "write", detail={"capability": given.capability, "acknowledged": position})
-    return Acknowledgement(capability=given.capability, position=position)
+    await tx.run(sql.note_received, key=locked.key, release_id=access.caller.release_id, position=position)
+    return position
 
 
-async def receiving(tx: Tx, access: Access, capability: str) -> Subscription:
-    """The subscription of a capability that the caller provides. Raises NotReceiver, or NotFound if there is none."""
-    if await release_in_service(tx, capability) != _release_of(access):
+async def receiving(tx: Tx, access: Access, capability: str) -> list[Subscription]:
+    """The subscriptions of the caller's bindings of a capability. Raises NotReceiver, or NotFound if they have none."""
+    release_id = _release_of(access)
+    own = await tx.all(Subscription, sql.subscriptions_of_release, capability=capability, release_id=release_id)
+    if not own and not await tx.value(sql.has_binding, capability=capability, release_id=release_id):
         raise NotReceiver
-    return await tx.one(Subscription, sql.subscription_of, capability=capability)
+    if not own:
+        raise NotFound
+    return own
+
+
+async def keep_due(
+    tx: Tx, subscriptions: Sequence[Subscription], events: Sequence[Event], *, is_anew: bool = False
+) -> list[Event]:
+    """Those of a capability's events that are for one of some subscriptions of it, and wait for it (or, anew, did).
+
+    An event is for the binding nearest above its unit; without a unit, for every binding.
+    """
+    first, *others = subscriptions
+    if first.is_alone or not events:
+        return list(events)
+    units = sorted({each.unit_id for each in events if each.unit_id is not None})
+    rows = await tx.all(Owner, sql.owners, capability=first.capability, units=units, day=clock.today()) if units else []
+    keys: dict[UUID | None, str | None] = {each.unit_id: each.key for each in rows}
+    return [
+        each for each in events
+        if any(
+            each.type in some.types and (each.unit_id is None or keys[each.unit_id] == some.key)
+            and (is_anew or each.position > some.cursor)
+            for some in (first, *others)
+        )
+    ]  # fmt: skip
 
 
 async def last_position(tx: Tx) -> int:
@@ -180,7 +237,8 @@ async def last_position(tx: Tx) -> int:
 
 
 async def keep_permitted(tx: Tx, access: Access, events: Sequence[Event]) -> list[Event]:
-    """Those of the events that the permit reaches, in their order."""
+    """Those of the events that the permit reaches, in their order; of those for one partner alone, only its own."""
+    events = [each for each in events if each.partner_id is None or access.party in (None, each.partner_id)]
     if access.row_filter is None:
         return [each for each in events if access.covers(each.category)]
     units = sorted({each.unit_id for each in events if each.unit_id is not None})

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from torv.base import clock, metrics
@@ -30,52 +30,55 @@ from torv.ecosystem.events.models import (
     Subscription,
     SubscriptionView,
 )
-from torv.ecosystem.events.service import categories_of, keep_permitted, last_position, persons_of, sql
+from torv.ecosystem.events.service import categories_of, keep_due, keep_permitted, last_position, persons_of, sql
 from torv.ecosystem.modules import event_types, release_in_service
+from torv.kernel.organisation import names_of_units
+from torv.kernel.records import key_of
 
 WATCH_EVERY = 5.0  #: seconds
 COUNTED = 1_000  #: events looked at, one by one, for a permit that is limited to some rows
 
 
-async def own_capabilities(tx: Tx, access: Access) -> list[str] | None:
-    """The capabilities whose subscriptions a caller may see: its partner's, or for the municipality (None) all."""
+async def own_keys(tx: Tx, access: Access) -> list[str] | None:
+    """The bindings whose subscriptions a caller may see: its partner's, or for the municipality (None) all."""
     if access.caller.kind is not CallerKind.RELEASE:
         return None
-    rows = await tx.all(dict, sql.capabilities_of_partner, partner_id=access.caller.partner_id)
-    return sorted(row["capability"] for row in rows)
+    rows = await tx.all(dict, sql.keys_of_partner, partner_id=access.caller.partner_id)
+    return sorted(row["key"] for row in rows)
 
 
 async def subscribe(tx: Tx, access: Access, *, new: NewSubscription) -> SubscriptionView:
-    """Let a capability follow events, or change what it follows: it keeps its place.
+    """Let a binding of a capability follow events, or change what it follows: it keeps its place.
 
     Raises CapabilityNotBound, NotFound where it is somebody else's, or InvalidInput for a type that nobody tells.
     """
     rules.check_subscription(new.types, new.path)
-    if await release_in_service(tx, new.capability) is None:
+    key = key_of(new.capability, new.unit_id)
+    if await release_in_service(tx, new.capability, new.unit_id) is None:
         raise CapabilityNotBound
-    own = await own_capabilities(tx, access)
-    if own is not None and new.capability not in own:
+    own = await own_keys(tx, access)
+    if own is not None and key not in own:
         raise NotFound
     known = {each.type for each in KERNEL_EVENTS} | {each.type for each in await event_types(tx)}
     if unknown := sorted(set(new.types) - known):
         raise InvalidInput(reason=f"types: nobody tells {', '.join(unknown)}")
-    values = {"types": sorted(new.types), "mode": new.mode, "path": new.path}
-    earlier = await tx.maybe(Subscription, sql.subscription_of, capability=new.capability)
+    values: dict[str, Any] = {"types": sorted(new.types), "mode": new.mode, "path": new.path}
+    earlier = await tx.maybe(Subscription, sql.subscription_of, key=key)
     if earlier is None:
         cursor = 0 if new.start == "beginning" else await last_position(tx)
-        now = clock.now()
-        await tx.run(sql.insert_subscription, id=new_id(), capability=new.capability, cursor=cursor, at=now, **values)
+        values |= {"capability": new.capability, "unit_id": new.unit_id, "cursor": cursor, "at": clock.now()}
+        await tx.run(sql.insert_subscription, id=new_id(), key=key, **values)
     else:
         await tx.run(sql.change_subscription, id=earlier.id, **values)
-    made = await tx.one(Subscription, sql.subscription_of, capability=new.capability)
+    made = await tx.one(Subscription, sql.subscription_of, key=key)
     note(tx, access, "write", detail={"subscription": str(made.id), "mode": new.mode, "types": values["types"]})
     return await _view(tx, access, made)
 
 
 async def list_subscriptions(tx: Tx, access: Access, *, wanted: Wanted) -> list[SubscriptionView]:
-    """The subscriptions a caller may see, by capability, each with how it is doing."""
-    after, own = wanted.after[0] if wanted.after else "", await own_capabilities(tx, access)
-    found = await tx.all(Subscription, sql.subscriptions, capabilities=own, after=after, size=wanted.fetch)
+    """The subscriptions a caller may see, by capability and unit, each with how it is doing."""
+    after, own = wanted.after[0] if wanted.after else "", await own_keys(tx, access)
+    found = await tx.all(Subscription, sql.subscriptions, keys=own, after=after, size=wanted.fetch)
     note(tx, access, "read", detail={"subscriptions": len(found[: wanted.size])})
     return [await _view(tx, access, each) for each in found]
 
@@ -91,17 +94,20 @@ async def rotate_secret(tx: Tx, access: Access, subscription_id: UUID) -> Subscr
 async def read_secrets(tx: Tx, access: Access, keys: Keys, *, capability: str) -> Secrets:
     """What the calling release verifies this capability's events with; also before it provides the capability.
 
-    Each release has secrets of its own, so that a predecessor cannot sign for its successor. Raises NotFound, or Denied
-    for anybody but a release.
+    Each release has secrets of its own, so that a predecessor cannot sign for its successor; they are the same for all
+    of its bindings, so that none is unknown when a unit gets one. Raises NotFound, or Denied for anybody but a release.
     """
     release_id = access.caller.release_id
     if release_id is None:
         raise Denied(check="caller", reason="secrets are a module's", reason_da="de er modulets", mender="Ingen")
-    found = await tx.one(Subscription, sql.subscription_of, capability=capability)
-    numbers = rules.secrets_in_force(found, clock.now())
-    note(tx, access, "read", detail={"subscription": str(found.id), "secrets": numbers})
-    secrets = [rules.shown(rules.secret_of(keys, found.id, release_id, number)) for number in numbers]
-    return Secrets(subscription_id=found.id, secrets=secrets, path=found.path)
+    near = await tx.all(Subscription, sql.subscriptions_near, capability=capability, release_id=release_id)
+    if not near:
+        raise NotFound
+    now = clock.now()
+    numbers = sorted({number for each in near for number in rules.secrets_in_force(each, now)}, reverse=True)
+    note(tx, access, "read", detail={"subscription": str(near[0].id), "secrets": numbers})
+    secrets = [rules.shown(rules.secret_of(keys, capability, release_id, number)) for number in numbers]
+    return Secrets(subscription_id=near[0].id, secrets=secrets, path=near[0].path)
 
 
 async def replay(tx: Tx, access: Access, subscription_id: UUID, *, new: Replay) -> SubscriptionView:
@@ -124,7 +130,7 @@ async def _position_of(tx: Tx, new: Replay) -> int:
     if new.since is not None:
         if new.since.tzinfo is None:
             raise InvalidInput(reason="since: an instant, with its offset")
-        return int(await tx.value(sql.position_at, at=new.since))
+        return int(await tx.value(sql.position_before, at=new.since))
     assert new.after is not None
     if not 0 <= new.after <= await last_position(tx):
         raise InvalidInput(reason="after: no event has come so far")
@@ -136,7 +142,7 @@ async def list_dead_letters(tx: Tx, access: Access, *, wanted: Wanted) -> list[S
     """The dead letters of the subscriptions a caller may see, newest first; see `visible_letters`."""
     at, before = wanted.after or (None, None)
     return await tx.all(
-        StoredLetter, sql.dead_letters, capabilities=await own_capabilities(tx, access), size=wanted.fetch,
+        StoredLetter, sql.dead_letters, keys=await own_keys(tx, access), size=wanted.fetch, day=clock.today(),
         before_at=datetime.fromisoformat(at) if at else None, before_id=UUID(before) if before else None,
     )  # fmt: skip
 
@@ -151,9 +157,9 @@ async def visible_letters(tx: Tx, access: Access, stored: Sequence[StoredLetter]
 
 async def redeliver(tx: Tx, access: Access, letter_id: UUID) -> DeadLetter:
     """Try a dead letter again from the beginning. Raises NotFound; also where the permit does not reach its event."""
-    stored = await tx.one(StoredLetter, sql.dead_letter, id=letter_id)
-    own = await own_capabilities(tx, access)
-    found = await visible_letters(tx, access, [stored] if own is None or stored.capability in own else [])
+    stored = await tx.one(StoredLetter, sql.dead_letter, id=letter_id, day=clock.today())
+    own = await own_keys(tx, access)
+    found = await visible_letters(tx, access, [stored] if own is None or stored.key in own else [])
     if not found:
         raise NotFound
     await tx.run(sql.revive, id=letter_id, now=clock.now())
@@ -171,9 +177,9 @@ async def redeliver_all(tx: Tx, access: Access, subscription_id: UUID) -> Reviva
 
 def _letter(stored: StoredLetter, event: Event) -> DeadLetter:
     return DeadLetter(
-        id=stored.id, capability=stored.capability, event_id=event.id, type=event.type, subject=event.subject,
-        sequence=event.sequence, position=event.position, attempts=stored.attempts, last_status=stored.last_status,
-        dead_at=stored.dead_at,
+        id=stored.id, capability=stored.capability, unit_id=stored.unit_id, unit_name=stored.unit_name,
+        event_id=event.id, type=event.type, subject=event.subject, sequence=event.sequence, position=event.position,
+        attempts=stored.attempts, last_status=stored.last_status, dead_at=stored.dead_at,
     )  # fmt: skip
 
 
@@ -181,30 +187,33 @@ def _letter(stored: StoredLetter, event: Event) -> DeadLetter:
 async def own_subscription(tx: Tx, access: Access, subscription_id: UUID) -> Subscription:
     """A subscription the caller may see. Raises NotFound."""
     found = await tx.one(Subscription, sql.subscription_by_id, id=subscription_id)
-    own = await own_capabilities(tx, access)
-    if own is not None and found.capability not in own:
+    own = await own_keys(tx, access)
+    if own is not None and found.key not in own:
         raise NotFound
     return found
 
 
 async def _view(tx: Tx, access: Access, found: Subscription) -> SubscriptionView:
     lag, now = await _lag(tx, access, found), clock.now()
+    named = await names_of_units(tx, [found.unit_id] if found.unit_id else [], clock.today())
     return SubscriptionView(
-        id=found.id, capability=found.capability, types=found.types, mode=Mode(found.mode), path=found.path,
-        cursor=found.cursor, lag_events=lag.events, lag_seconds=rules.lag_seconds(lag, now), parked=lag.parked,
-        dead_letters=lag.dead, breaker=_breaker(found, now), retry_at=found.retry_at, stopped_by=found.stopped_by,
-        alert=rules.alert_of(found, lag, now),
+        id=found.id, key=found.key, capability=found.capability, unit_id=found.unit_id,
+        unit_name=named[0].name if named else None, types=found.types,
+        mode=Mode(found.mode), path=found.path, cursor=found.cursor, lag_events=lag.events,
+        lag_seconds=rules.lag_seconds(lag, now), parked=lag.parked, dead_letters=lag.dead, breaker=_breaker(found, now),
+        retry_at=found.retry_at, stopped_by=found.stopped_by, alert=rules.alert_of(found, lag, now),
     )  # fmt: skip
 
 
 async def _lag(tx: Tx, access: Access, found: Subscription) -> Lag:
     """What it waits for, as far as the permit reaches: a count tells something too."""
-    lag = await tx.one(Lag, sql.lag, id=found.id, categories=categories_of(access))
+    categories, today = categories_of(access), clock.today()
+    lag = await tx.one(Lag, sql.lag, id=found.id, categories=categories, partner_id=access.party, day=today)
     if access.row_filter is None:
         return lag
     until = await last_position(tx)
     some = await tx.all(Event, sql.events_after, after=found.cursor, until=until, types=found.types, size=COUNTED)
-    reached = await keep_permitted(tx, access, some)
+    reached = await keep_permitted(tx, access, await keep_due(tx, [found], some))
     return Lag(events=len(reached), since=reached[0].at if reached else None, parked=lag.parked, dead=lag.dead)
 
 
@@ -213,21 +222,27 @@ async def watch_subscriptions(database: Database) -> None:
 
     Every process that shows metrics does this by itself: whether a worker is running is a part of what is watched.
     """
+    known: set[str] = set()
     while True:
-        after, now = "", clock.now()
+        after, now, gone = "", clock.now(), set(known)
         async with database.reading() as tx:
-            while found := await tx.all(Subscription, sql.subscriptions, capabilities=None, after=after, size=100):
+            while found := await tx.all(Subscription, sql.subscriptions, keys=None, after=after, size=100):
                 for each in found:
-                    _measure(each, await tx.one(Lag, sql.lag, id=each.id, categories=None), now)
-                after = found[-1].capability
+                    lag = await tx.one(Lag, sql.lag, id=each.id, categories=None, partner_id=None, day=clock.today())
+                    _measure(each.key, lag, now, is_ill=rules.alert_of(each, lag, now) is not Alert.OK)
+                    known.add(each.key)
+                    gone.discard(each.key)
+                after = found[-1].key
+        for key in gone:  # dissolved: nothing waits for it, and nobody is to be woken by what it last was
+            _measure(key, Lag(events=0, since=None, parked=0, dead=0), now, is_ill=False)
         await asyncio.sleep(WATCH_EVERY)
 
 
-def _measure(found: Subscription, lag: Lag, now: datetime) -> None:
-    metrics.event_lag.labels(found.capability).set(lag.events)
-    metrics.event_lag_seconds.labels(found.capability).set(rules.lag_seconds(lag, now))
-    metrics.event_alert.labels(found.capability).set(rules.alert_of(found, lag, now) is not Alert.OK)
-    metrics.dead_letters.labels(found.capability).set(lag.dead)
+def _measure(key: str, lag: Lag, now: datetime, *, is_ill: bool) -> None:
+    metrics.event_lag.labels(key).set(lag.events)
+    metrics.event_lag_seconds.labels(key).set(rules.lag_seconds(lag, now))
+    metrics.event_alert.labels(key).set(is_ill)
+    metrics.dead_letters.labels(key).set(lag.dead)
 
 
 def _breaker(found: Subscription, now: datetime) -> Literal["closed", "open", "half_open"]:

@@ -5,9 +5,9 @@ from torv.ecosystem.gateway.carrying import Gateway, Provider
 from torv.ecosystem.gateway.errors import PageMoved
 from torv.ecosystem.gateway.forwarding import ModuleClient
 from torv.ecosystem.gateway.limits import Limits, limits_of
-from torv.ecosystem.gateway.models import ModuleAnswer, ShadowResult
+from torv.ecosystem.gateway.models import ModuleAnswer, PageStart, ShadowResult
 from torv.ecosystem.gateway.service import forget_old_calls, shadow_results
-from torv.ecosystem.gateway.visits import PAGE_METHODS, PAGES, capabilities_about_persons, visit_page
+from torv.ecosystem.gateway.visits import PAGE_METHODS, PAGES, page_start, pages_about_persons, visit_page
 from torv.ecosystem.gateway.watching import ReleaseInService, routes
 
 __all__ = [
@@ -21,13 +21,15 @@ __all__ = [
     "ModuleAnswer",
     "ModuleClient",
     "PageMoved",
+    "PageStart",
     "Provider",
     "ReleaseInService",
     "ShadowResult",
-    "capabilities_about_persons",
     "carry_request",
     "forget_old_calls",
     "limits_of",
+    "page_start",
+    "pages_about_persons",
     "routes",
     "shadow_results",
     "visit_page",

@@ -2,6 +2,7 @@
 
 import re
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -11,12 +12,14 @@ from torv.base.access import Access, Caller, Demand
 from torv.base.errors import IdempotencyKeyRequired, MalformedRequest, NotFound, NotIdentified, TorvError
 from torv.base.http import refuse_cross_site
 from torv.base.ids import new_id
+from torv.base.marks import read_mark, read_unit
 from torv.ecosystem.gateway.bodies import NOTHING, Body, read_body
 from torv.ecosystem.gateway.carrying import Gateway
 from torv.ecosystem.gateway.errors import CallLoop
 from torv.ecosystem.gateway.faults import say_whose_fault
 from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
-from torv.ecosystem.gateway.rules import MOST_HOPS, hops_of, own_key
+from torv.ecosystem.gateway.rules import MOST_HOPS, own_key
+from torv.ecosystem.gateway.stamps import binding_stamp
 from torv.ecosystem.modules import Operation
 
 LARGE = ("/c/", "/m/")  #: where bodies may be larger than elsewhere
@@ -55,17 +58,18 @@ async def _read(request: Request, gateway: Gateway) -> Outgoing:
     path = "/" + request.scope["raw_path"].decode("ascii").split("/", 4)[4]
     request.state.operation = "gateway.call"  # until the contract names it: what stands in an address is not for logs
     caller = await identify(request, gateway)
-    operation = gateway.directory().operation(capability, major, request.method, path)
+    unit_id = request.state.unit_id = unit_of(request, gateway, caller)
+    operation = gateway.operation(capability, major, request.method, path, unit_id)
     if operation is None:
         raise NotFound
-    access, demand = await decide(request, gateway, caller, capability, major, operation)
+    access, demand = await decide(request, gateway, caller, capability, major, operation, unit_id)
     key = request.headers.get("idempotency-key", "")
     if not operation.safe and not 0 < len(key) <= 200:
         raise IdempotencyKeyRequired
     return Outgoing(
         call_id=new_id(), capability=capability, operation=operation, demand=demand, method=operation.method,
         path=path, query=read_query(request), content_type=_content_type(request),
-        hops=count_hops(request, gateway), language=language_of(request, gateway), access=access,
+        hops=count_hops(request, gateway), language=language_of(request, gateway), access=access, unit_id=unit_id,
         key=None if operation.safe else own_key(access.caller, access.service, key),
         body=await body_of_request(request, gateway, operation),
     )  # fmt: skip
@@ -80,18 +84,29 @@ async def identify(request: Request, gateway: Gateway) -> Caller:
     return caller
 
 
+def unit_of(request: Request, gateway: Gateway, caller: Caller) -> UUID | None:
+    """The unit a call belongs to: the one it names, that of the call it follows from, or where its user works.
+
+    None: the whole municipality. Raises MalformedRequest.
+    """
+    named = read_unit(request.headers.get("torv-unit"))
+    return named or read_mark(gateway.engine.keys, request.headers.get("torv-call")).unit_id or caller.unit_id
+
+
 async def decide(
-    request: Request, gateway: Gateway, caller: Caller, capability: str, major: int, operation: Operation
-) -> tuple[Access, Demand]:
-    """The permit for an operation, and what was decided on. Raises Denied and its like."""
+    request: Request, gateway: Gateway, caller: Caller, capability: str, major: int, operation: Operation,
+    unit_id: UUID | None,
+) -> tuple[Access, Demand]:  # fmt: skip
+    """The permit for an operation in a unit, and what was decided on. Raises Denied and its like."""
     request.state.operation = f"{capability}.{operation.id}"
+    request.state.refusal_detail = binding_stamp(gateway.bound_unit(capability, unit_id))
     if not operation.safe and "authorization" not in request.headers:
         refuse_cross_site(request, gateway.engine.settings.issuer)
     demand = Demand(
         service=capability, operation=operation.id, category=operation.category, major=major,
-        is_write=not operation.safe,
+        is_write=not operation.safe, keeps_units=True,
     )  # fmt: skip
-    access = gateway.engine.decider.decide(caller, demand, request.state.request_id)
+    access = gateway.decide(caller, demand, request.state.request_id, unit_id)
     if access.limits:
         await gateway.engine.decider.spend(access, "calls", 1)
     return access, demand
@@ -120,7 +135,7 @@ def read_query(request: Request) -> tuple[tuple[str, str], ...]:
 
 def count_hops(request: Request, gateway: Gateway) -> int:
     """How many calls this one follows from. Raises CallLoop."""
-    hops = hops_of(gateway.engine.keys, request.headers.get("torv-call"))
+    hops = read_mark(gateway.engine.keys, request.headers.get("torv-call")).hops
     if hops > MOST_HOPS:
         raise CallLoop(limit=MOST_HOPS)
     return hops

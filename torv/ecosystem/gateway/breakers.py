@@ -64,6 +64,10 @@ class Breakers:
         if breaker is not None:
             breaker.is_tried = False
 
+    def resting(self) -> list[UUID]:
+        """The releases that no call is sent to, or only the one that tries them."""
+        return [release for release, breaker in self._breakers.items() if breaker.opened_at is not None]
+
     def state(self, release_id: UUID) -> tuple[BreakerState, int, datetime | None]:
         """The state, the failures in a row, and since when calls are kept from the release."""
         breaker = self._breakers.get(release_id)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 from urllib.parse import urlsplit
 
 from torv.base import clock
@@ -46,8 +47,7 @@ class Connection(asyncio.Protocol):
         self.idle_since, self.is_in_use, self.is_used_again, self.keeps_open = 0.0, True, False, True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # not every loop's are instances of it
 
     def data_received(self, data: bytes) -> None:
         if not self.is_in_use:  # nobody asked for anything

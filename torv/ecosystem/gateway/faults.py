@@ -38,8 +38,9 @@ async def say_whose_fault(error: TorvError, request: Request, gateway: Gateway) 
     """Add to a refusal whose fault it is and, where it is the module's and the caller may know, which module it was."""
     fault, language = fault_of(error), problems.language_of(request, gateway.engine.settings.language)
     error.facts |= {"fault": fault, "fault_title": WORDS[fault][language == "da"]}
-    route = gateway.directory().routes.get(request.path_params["capability"])
     caller: Caller | None = getattr(request.state, "caller", None)
+    unit_id = getattr(request.state, "unit_id", None)  # the call's, where that is known
+    route = gateway.directory().route(request.path_params["capability"], unit_id)
     if fault == "module" and route is not None and caller is not None and _may_know(caller, route):
         error.facts["provider"] = await _provider(gateway, route.release)
 

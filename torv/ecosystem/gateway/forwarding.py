@@ -8,6 +8,7 @@ from uuid import UUID
 
 from torv.base import clock, signing
 from torv.base.errors import InvalidInput, ModuleTimeout, ModuleUnavailable
+from torv.base.marks import make_mark
 from torv.base.signing import Keys, strict_json
 from torv.ecosystem.gateway import answers
 from torv.ecosystem.gateway.bodies import NOTHING, Body
@@ -15,7 +16,6 @@ from torv.ecosystem.gateway.connections import Connection, Connections, Target, 
 from torv.ecosystem.gateway.errors import ModuleAnswerInvalid
 from torv.ecosystem.gateway.limits import Limits
 from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
-from torv.ecosystem.gateway.rules import call_mark
 from torv.ecosystem.gateway.wire import Ended, Head, NotHttp, write_head
 from torv.ecosystem.modules import Release
 
@@ -69,26 +69,31 @@ class ModuleClient:
     async def close(self) -> None:
         self._connections.close()
 
-    async def forward(self, release: Release, outgoing: Outgoing) -> ModuleAnswer:
-        """Send the call; a large answer to a safe one comes in parts. Raises ModuleUnavailable or ModuleTimeout."""
+    async def forward(self, release: Release, outgoing: Outgoing, *, whole: bool = False) -> ModuleAnswer:
+        """Send the call; a large answer to a safe one comes in parts, unless it is wanted `whole` and may be.
+
+        What the contract says is streamed never comes whole. Raises ModuleUnavailable or ModuleTimeout.
+        """
         page, demand = outgoing.page, outgoing.demand
         subject, use = outgoing.access.caller.subject, "call" if page is None else "page"
         headers = {
             "Authorization": self._bearer(release, subject, outgoing.capability, use, demand.major),
             "Torv-Major": str(demand.major),
-            "Torv-Call": call_mark(self._keys, outgoing.call_id, outgoing.hops + 1),
+            "Torv-Call": make_mark(self._keys, outgoing.call_id, hops=outgoing.hops + 1, unit_id=outgoing.unit_id),
             "X-Request-Id": str(outgoing.access.request_id),
             "Accept-Language": outgoing.language,
         }
         if outgoing.body.size:
             headers["Content-Type"] = outgoing.content_type
+        if outgoing.unit_id:
+            headers["Torv-Unit"] = str(outgoing.unit_id)
         if outgoing.key:
             headers["Idempotency-Key"] = outgoing.key
         if page is not None:
             headers |= page.headers()
         path = outgoing.path if page is None else page.path
         target = f"{path}?{urlencode(outgoing.query)}" if outgoing.query else path
-        return await self._ask(release, outgoing.method, target, headers, outgoing.body, outgoing)
+        return await self._ask(release, outgoing.method, target, headers, outgoing.body, outgoing, whole=whole)
 
     async def export(self, release: Release, capability: str, record_type: str, buckets: str) -> ModuleAnswer:
         """Ask a module for the records it holds in some buckets. Raises ModuleUnavailable or ModuleTimeout."""
@@ -110,7 +115,7 @@ class ModuleClient:
 
     async def _ask(
         self, release: Release, method: str, target: str, headers: dict[str, str], body: Body = NOTHING,
-        outgoing: Outgoing | None = None,
+        outgoing: Outgoing | None = None, *, whole: bool = False,
     ) -> ModuleAnswer:  # fmt: skip
         to, limits = target_of(release.url), self._limits
         head = write_head(method, target, to.authority, headers, body.size or (None if method == "GET" else 0))
@@ -120,7 +125,7 @@ class ModuleClient:
                 connection, answered = await self._exchange(to, head, body)
                 seconds = limits.answer_seconds
                 deadline.reschedule(asyncio.get_running_loop().time() + seconds)
-                return await self._answer(connection, to, answered, outgoing)
+                return await self._answer(connection, to, answered, outgoing, whole=whole)
         except TimeoutError:
             raise ModuleTimeout(seconds=seconds) from None
         except Ended as error:
@@ -157,11 +162,14 @@ class ModuleClient:
         except TimeoutError as error:
             raise ModuleUnavailable from error
 
-    async def _answer(self, connection: Connection, to: Target, head: Head, outgoing: Outgoing | None) -> ModuleAnswer:
+    async def _answer(
+        self, connection: Connection, to: Target, head: Head, outgoing: Outgoing | None, *, whole: bool
+    ) -> ModuleAnswer:
         limits, is_streamed = self._limits, False
         is_declared = outgoing is not None and outgoing.operation.streams
         may_stream = outgoing is not None and outgoing.operation.safe and head.status == 200
         limit = limits.stream if is_declared and may_stream else limits.answer
+        may_stream = may_stream and (is_declared or not whole)
         body = bytearray()
         try:
             if head.length is not None and head.length > limit:

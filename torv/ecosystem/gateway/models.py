@@ -11,6 +11,18 @@ from torv.ecosystem.modules import Operation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PageStart:
+    """Where the pages of a capability begin for somebody."""
+
+    capability: str
+    unit_id: UUID | None  #: the unit that the address names; None: it names none, and the user's own counts
+
+    @property
+    def address(self) -> str:
+        return f"/m/{self.capability}/" if self.unit_id is None else f"/m/{self.capability}/u{self.unit_id}/"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PageVisit:
     """Somebody's visit to a page of a module."""
 
@@ -43,6 +55,7 @@ class Outgoing:
     key: str | None  #: Idempotency-Key for the module, our own per caller; None for safe operations
     access: Access
     hops: int  #: how many admitted calls it follows from; 0: from none
+    unit_id: UUID | None = None  #: the unit it belongs to; None: the whole municipality
     page: PageVisit | None = None
 
     @property

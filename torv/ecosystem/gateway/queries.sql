@@ -38,8 +38,9 @@ from gateway.comparisons where capability = :capability and release_id = :releas
 select clock_timestamp();
 
 -- name: is_unread
--- Whether something written before an instant lies beyond a position, or has none yet.
-select exists (select from records.v_versions where capability = :capability and at < :instant and (position is null or position > :position));
+-- Whether something of a binding, written before an instant, lies beyond a position, or has none yet.
+select exists (select from records.v_versions where capability = :capability and at < :instant and (position is null or position > :position)
+               and records.key_of(capability, unit_id, :day) = :key);
 
 -- name: partner_name
 -- What a partner is called.

@@ -1,20 +1,15 @@
 """Rules of the gateway: keys, what may be remembered, and how two answers are compared."""
 
 import hashlib
-import hmac
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
-from uuid import UUID
 
-from torv.base import clock
 from torv.base.access import Caller
-from torv.base.signing import Keys
 from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
 
 #: answers of a module that are its last word on a call; anything else may come out differently when repeated
 FINAL = frozenset({*range(200, 300), 303, 400, 404, 409, 410, 412, 422})
-CHAIN_LIFE = 10  #: seconds within which a call may follow from another
 MOST_HOPS = 8  #: calls that may follow from one another
 
 
@@ -29,26 +24,6 @@ def request_hash(outgoing: Outgoing) -> bytes:
         outgoing.operation.id, str(outgoing.demand.major), outgoing.path, repr(outgoing.query), outgoing.content_type,
     )  # fmt: skip
     return hashlib.sha256("\n".join(parts).encode() + b"\n" + outgoing.body.digest).digest()
-
-
-def call_mark(keys: Keys, call_id: UUID, hops: int = 1) -> str:
-    """The Torv-Call header: names the call, how many calls it is made of, and the time, with our mark.
-
-    What follows from the call can be known by it, and a chain that goes round in a circle comes to an end.
-    """
-    text = f"{call_id}.{hops}.{int(clock.seconds())}"
-    return f"{text}.{keys.call_mark(text)}"
-
-
-def hops_of(keys: Keys, header: str | None) -> int:
-    """How many calls a call follows from, by its Torv-Call header: 0 where that is not ours, or not fresh."""
-    if header is None:
-        return 0
-    text, _, mark = header.rpartition(".")
-    if not hmac.compare_digest(keys.call_mark(text).encode(), mark.encode()):
-        return 0
-    _, hops, at = text.split(".")
-    return int(hops) if clock.seconds() - int(at) <= CHAIN_LIFE else 0
 
 
 def is_moved(answer: ModuleAnswer) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import rfc8785
 
+from torv.base import clock
 from torv.base.errors import InvalidInput, TorvError
 from torv.base.http import Engine
 from torv.base.signing import strict_json
@@ -19,9 +20,9 @@ from torv.ecosystem.modules import Release, Route
 
 sql = load(__file__)
 
-TRIES = 4  #: something may be written between two answers: a difference counts when it stays
+STAYS = 3  #: something may be written between two answers: a difference counts when it has stayed so often
 UNDECIDED = 8  #: how often the release in service may itself answer differently before and after, and nothing be said
-PAUSE = 0.2  #: seconds between the tries
+PAUSE = 0.2  #: seconds between the looks, and what the candidate has at least to read what was just written
 LOOKS = 10  #: how often it is looked whether both have read the feed
 AT_ONCE = 2  #: comparisons per process at a time; more calls than that go unmirrored
 
@@ -55,40 +56,45 @@ class Shadows:
             await self._engine.trail.write(
                 [entry_of(outgoing.access, "intent", call_id=outgoing.call_id, result="mirrored")]
             )
-            tries = undecided = 0
-            while tries < TRIES:
+            mirrored = await self._client.forward(shadow, outgoing)
+            paths = _telling(route, outgoing, answer, mirrored)
+            stayed = undecided = 0
+            while paths and stayed < STAYS:
+                if undecided > UNDECIDED or not await self._have_caught_up(route, shadow):
+                    return
                 mirrored = await self._client.forward(shadow, outgoing)
-                found, operation = _differences(answer, mirrored), outgoing.operation.id
-                paths = [each for each in found if f"{operation} {each}" not in route.shadow_may_differ]
-                if not paths:
-                    break
-                if _differences(answer, await self._client.forward(route.release, outgoing)):
+                paths = _telling(route, outgoing, answer, mirrored)
+                before, answer = answer, await self._client.forward(route.release, outgoing)
+                if _differences(before, answer):
                     undecided += 1  # what is asked about has just changed: that says nothing of the candidate
                 else:
-                    tries += 1
-                if undecided > UNDECIDED:
-                    return
-                if tries < TRIES:
-                    if not await self._have_caught_up(outgoing.capability, route.release, shadow):
-                        return
-                    answer = await self._client.forward(route.release, outgoing)
+                    stayed += 1
             async with self._engine.database.transaction() as tx:
                 hashes = (hashlib.sha256(each.body).digest() for each in (answer, mirrored))
                 await service.note_comparison(tx, outgoing, shadow.id, paths[:20], *hashes)
         except TorvError:
             pass  # a comparison that could not be made says nothing; a candidate that is down fails on its own account
 
-    async def _have_caught_up(self, capability: str, *releases: Release) -> bool:
-        """Wait, for two seconds or so, until all have read what is written by now: being behind is no difference."""
+    async def _have_caught_up(self, route: Route, shadow: Release) -> bool:
+        """Wait, for two seconds or so, until both have read what is written by now: being behind is no difference."""
         async with self._engine.database.reading() as tx:
             instant = await tx.value(sql.now)
         for _ in range(LOOKS):
             await asyncio.sleep(PAUSE)
-            position = min([await self._client.position(release) for release in releases])
+            position = min([await self._client.position(release) for release in (route.release, shadow)])
             async with self._engine.database.reading() as tx:
-                if not await tx.value(sql.is_unread, capability=capability, position=position, instant=instant):
+                if not await tx.value(
+                    sql.is_unread, capability=route.capability, key=route.key, position=position, instant=instant,
+                    day=clock.today(),
+                ):  # fmt: skip
                     return True
         return False
+
+
+def _telling(route: Route, outgoing: Outgoing, answer: ModuleAnswer, mirrored: ModuleAnswer) -> list[str]:
+    """Where two answers differ and no demand says that they may."""
+    found = _differences(answer, mirrored)
+    return [each for each in found if f"{outgoing.operation.id} {each}" not in route.shadow_may_differ]
 
 
 def _differences(answer: ModuleAnswer, mirrored: ModuleAnswer) -> list[str]:

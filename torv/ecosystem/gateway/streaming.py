@@ -4,10 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
+from typing import Protocol
+from uuid import UUID
 
 from structlog import get_logger
 
 from torv.base import clock
+from torv.base.access import Access, Caller, Demand
 from torv.base.errors import TorvError
 from torv.base.http import Engine
 from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing
@@ -20,6 +24,15 @@ RECHECK = 0.5  #: seconds between two decisions while an answer is under way
 Note = Callable[[str, int], Awaitable[None]]
 
 
+class Carrier(Protocol):
+    """Whoever carries the call: the gateway."""
+
+    engine: Engine
+
+    def decide(self, caller: Caller, demand: Demand, request_id: UUID, unit_id: UUID | None) -> Access: ...
+    def key_of(self, outgoing: Outgoing) -> str: ...
+
+
 class AnswerCut(Exception):
     """An answer that had begun was cut: its connection is, too, so that nobody takes it for a whole one."""
 
@@ -28,11 +41,11 @@ class Stream:
     """One answer under way. `run` takes it from the module; whoever answers the caller reads `parts`."""
 
     def __init__(
-        self, engine: Engine, outgoing: Outgoing, answer: ModuleAnswer, note: Note, *, seconds: int,
+        self, carrier: Carrier, outgoing: Outgoing, answer: ModuleAnswer, note: Note, *, seconds: int,
         counted: AbstractContextManager[None],
     ) -> None:  # fmt: skip
         assert answer.rest is not None
-        self._engine, self._outgoing, self._note, self._seconds = engine, outgoing, note, seconds
+        self._carrier, self._outgoing, self._note, self._seconds = carrier, outgoing, note, seconds
         self._first, self._rest, self._counted = answer.body, answer.rest, counted
         self._parts: asyncio.Queue[bytes | TorvError] = asyncio.Queue(AHEAD)
         self._sent, self._looked_at = 0, clock.ticks()
@@ -44,7 +57,8 @@ class Stream:
         outgoing, reason = self._outgoing, None
         try:
             with self._counted:
-                async with self._engine.lease.admitted(outgoing.capability, follows_admitted=True):
+                key = partial(self._carrier.key_of, outgoing)
+                async with self._carrier.engine.lease.admitted(key, follows_admitted=True):
                     self.is_admitted.set()
                     async with asyncio.timeout(self._seconds):
                         await self._pass_on()
@@ -68,7 +82,7 @@ class Stream:
             if clock.ticks() - self._looked_at > RECHECK:
                 access, self._looked_at = self._outgoing.access, clock.ticks()
                 request_id = access.request_id or self._outgoing.call_id
-                self._engine.decider.decide(access.caller, self._outgoing.demand, request_id)
+                self._carrier.decide(access.caller, self._outgoing.demand, request_id, self._outgoing.unit_id)
             await self._put(part)
         await self._parts.put(b"")
 
@@ -100,10 +114,10 @@ class Stream:
 
 
 async def stream(
-    engine: Engine, outgoing: Outgoing, answer: ModuleAnswer, note: Note, *, seconds: int,
+    carrier: Carrier, outgoing: Outgoing, answer: ModuleAnswer, note: Note, *, seconds: int,
     counted: AbstractContextManager[None],
 ) -> ModuleAnswer:  # fmt: skip
     """The same answer, passed on by a task of its own from now on; to be asked while the call is still admitted."""
-    under_way = Stream(engine, outgoing, answer, note, seconds=seconds, counted=counted)
+    under_way = Stream(carrier, outgoing, answer, note, seconds=seconds, counted=counted)
     await under_way.is_admitted.wait()
     return replace(answer, body=b"", rest=under_way)

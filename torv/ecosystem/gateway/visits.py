@@ -34,7 +34,7 @@ from torv.ecosystem.gateway.api import (
 from torv.ecosystem.gateway.bodies import Body
 from torv.ecosystem.gateway.carrying import Gateway
 from torv.ecosystem.gateway.faults import say_whose_fault
-from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing, PageVisit
+from torv.ecosystem.gateway.models import ModuleAnswer, Outgoing, PageStart, PageVisit
 from torv.ecosystem.gateway.rules import own_key
 
 PAGES = "/m/{capability}/{path:path}"
@@ -43,6 +43,7 @@ KEY_FIELD = "torv_key"  #: of a form: sent twice, it counts once
 FORM = "application/x-www-form-urlencoded"
 COOKIE = "torv_m_"  #: before the module's own names
 AT_MODULE = "/torv/pages"  #: where a module has its pages, apart from its operations
+_UNIT = re.compile(r"u([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/")
 _PLACE = re.compile(r"e([0-9]{1,9})((?:/[A-Za-z0-9][A-Za-z0-9._~-]*)*)")
 _VALUE = re.compile(r"[A-Za-z0-9._~+/=-]{1,1000}")
 
@@ -58,55 +59,95 @@ async def visit_page(request: Request) -> Response:
         raise
 
 
-def capabilities_about_persons(request: Request, caller: Caller) -> list[str]:
-    """Which capabilities have pages about a person that this caller may see now."""
+def pages_about_persons(request: Request, caller: Caller) -> list[PageStart]:
+    """Where pages about a person begin that this caller may see now; where several units have their own, each of them.
+
+    Who works in one unit goes by that. Others have the municipality's, and those of each unit that has a supplier of
+    its own or that their roles are limited to.
+    """
     gateway: Gateway = request.app.state.gateway
-    directory, found = gateway.directory(), []
-    for capability in sorted(directory.routes):
-        launched = directory.launch(capability)
-        if launched is not None and launched[1].about == "person":
-            operation = directory.named(capability, launched[0], launched[1].reads)
-            demand = Demand(service=capability, operation=operation.id, category=operation.category, major=launched[0])
-            try:
-                gateway.engine.decider.decide(caller, demand, request.state.request_id)
-            except (Denied, StateUnconfirmed):
-                continue
-            found.append(capability)
-    return found
+    routes = gateway.directory().routes.values()
+    return [
+        start
+        for capability in sorted({each.capability for each in routes})
+        for start in _starts(capability, caller, [each.unit_id for each in routes if each.capability == capability])
+        if _may_begin(request, gateway, caller, start)
+    ]
+
+
+def _starts(capability: str, caller: Caller, bound: list[UUID | None]) -> list[PageStart]:
+    if caller.unit_id is not None:
+        return [PageStart(capability=capability, unit_id=None)]
+    limits = sorted(unit for right in caller.rights for units in right.scope.units for unit in units)
+    units = dict.fromkeys([None, *sorted(each for each in bound if each is not None), *limits])
+    return [PageStart(capability=capability, unit_id=each) for each in units]
+
+
+def _may_begin(request: Request, gateway: Gateway, caller: Caller, start: PageStart) -> bool:
+    directory, unit_id = gateway.directory(), start.unit_id or caller.unit_id
+    route = directory.route(start.capability, unit_id)
+    launched = None if route is None else directory.launch(route)
+    if launched is None or launched[1].about != "person":
+        return False
+    operation = directory.named(start.capability, launched[0], launched[1].reads)
+    demand = Demand(
+        service=start.capability, operation=operation.id, category=operation.category, major=launched[0],
+        keeps_units=True,
+    )  # fmt: skip
+    try:
+        gateway.decide(caller, demand, request.state.request_id, unit_id)
+    except (Denied, StateUnconfirmed):
+        return False
+    return True
+
+
+def page_start(request: Request) -> PageStart:
+    """Where the pages begin that a page belongs to."""
+    return _read_place(request)[0]
+
+
+def _read_place(request: Request) -> tuple[PageStart, str]:
+    """Where a page's pages begin, and what of its address comes after that."""
+    path = request.scope["raw_path"].decode("ascii").split("/", 3)[3]
+    named = _UNIT.match(path)
+    start = PageStart(capability=request.path_params["capability"], unit_id=UUID(named[1]) if named else None)
+    return start, path[named.end() :] if named else path
 
 
 async def _visit(request: Request, gateway: Gateway) -> Response:
-    capability, directory = request.path_params["capability"], gateway.directory()
     caller = await identify(request, gateway)
     if caller.kind is not CallerKind.USER:
         raise NotFound  # pages are for people; programs have operations
-    route, launched = directory.routes.get(capability), directory.launch(capability)
+    (start, path), directory = _read_place(request), gateway.directory()
+    unit_id = request.state.unit_id = start.unit_id or caller.unit_id
+    route = directory.route(start.capability, unit_id)
     if route is None:
         raise CapabilityNotBound
+    launched = directory.launch(route)
     if launched is None:
         raise NotFound
     major, launch = launched
     name = launch.reads if request.method == "GET" else launch.writes
     if name is None:
         raise MethodNotAllowed
-    operation = directory.named(capability, major, name)
-    access, demand = await decide(request, gateway, caller, capability, major, operation)
-    query, path = read_query(request), request.scope["raw_path"].decode("ascii").split("/", 3)[3]
+    operation = directory.named(start.capability, major, name)
+    access, demand = await decide(request, gateway, caller, start.capability, major, operation, unit_id)
+    query = read_query(request)
     if not path and request.method == "GET":
-        return _begin(f"/m/{capability}/e{route.epoch}{launch.path}", query)
+        return _begin(f"{start.address}e{route.epoch}{launch.path}", query)
     place = _PLACE.fullmatch(path)
     if place is None:
         raise NotFound
     body = await body_of_request(request, gateway, operation)
     visit = PageVisit(
-        base=f"/m/{capability}/e{place[1]}", epoch=int(place[1]), path=AT_MODULE + (place[2] or "/"),
+        base=f"{start.address}e{place[1]}", epoch=int(place[1]), path=AT_MODULE + (place[2] or "/"),
         cookies=_cookies(request), key=str(new_id()),
     )  # fmt: skip
     outgoing = Outgoing(
-        call_id=new_id(), capability=capability, operation=operation, demand=demand, method=request.method,
+        call_id=new_id(), capability=start.capability, operation=operation, demand=demand, method=request.method,
         path=visit.path, query=query, body=body, content_type=FORM, hops=count_hops(request, gateway),
-        language=language_of(request, gateway), access=access, page=visit,
-        key=None if operation.safe else own_key(caller, capability, _key_of_form(request, body)),
+        language=language_of(request, gateway), access=access, page=visit, unit_id=unit_id,
+        key=None if operation.safe else own_key(caller, start.capability, _key_of_form(request, body)),
     )  # fmt: skip
     return _shown(await gateway.carry(outgoing), visit, outgoing.call_id, gateway)
 

@@ -17,7 +17,9 @@ routes = Routes("/api/v1/gateway", "modules")
 class ReleaseInService:
     """How a release that provides a capability does, in one process."""
 
+    key: str  #: of the binding
     capability: str
+    unit_id: UUID | None  #: the unit it provides it in; None: the whole municipality
     release_id: UUID
     module_name: str
     release_version: str
@@ -29,21 +31,23 @@ class ReleaseInService:
 
 @routes.reads("/releases", "read", "module")
 async def list_releases_in_service(
-    call: Call, size: Size = DEFAULT_SIZE, cursor: Cursor = None
+    call: Call, limit: Size = DEFAULT_SIZE, cursor: Cursor = None
 ) -> Page[ReleaseInService]:
     """How the releases in service do, by capability. Breakers and calls are those of the process that answers."""
-    wanted = call.page(size, cursor)
+    wanted = call.page(limit, cursor)
     gateway: Gateway = call.request.app.state.gateway
     after = wanted.after[0] if wanted.after else ""
     names = sorted(name for name in gateway.directory().routes if name > after)[: wanted.fetch]
     note(call.tx, call.access, "read", detail={"rows": len(names)})
-    return call.paged([_shown(gateway, name) for name in names], wanted, lambda each: [each.capability])
+    return call.paged([_shown(gateway, name) for name in names], wanted, lambda each: [each.key])
 
 
-def _shown(gateway: Gateway, capability: str) -> ReleaseInService:
-    release = gateway.directory().routes[capability].release
+def _shown(gateway: Gateway, key: str) -> ReleaseInService:
+    route = gateway.directory().routes[key]
+    release = route.release
     state, failures, since = gateway.breakers.state(release.id)
     return ReleaseInService(
-        capability=capability, release_id=release.id, module_name=release.module_name, release_version=release.version,
+        key=key, capability=route.capability, unit_id=route.unit_id, release_id=release.id,
+        module_name=release.module_name, release_version=release.version,
         state=state, failures=failures, since=since, calls=gateway.under_way.of_release(release.id),
     )  # fmt: skip

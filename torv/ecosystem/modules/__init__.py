@@ -2,19 +2,27 @@
 
 from torv.ecosystem.modules.addresses import PublicResolver, addresses_of
 from torv.ecosystem.modules.api import routes
-from torv.ecosystem.modules.catalogue import categories_of, check_fits
-from torv.ecosystem.modules.certifying import certify_release
+from torv.ecosystem.modules.catalogue import (
+    categories_of,
+    check_fits,
+    list_modules,
+    list_releases,
+    read_module,
+    read_release,
+)
+from torv.ecosystem.modules.certifying import certify_release, list_certifications
 from torv.ecosystem.modules.contract_checks import paths_may_meet
 from torv.ecosystem.modules.contract_files import read_contract, read_folder, shipped_contracts
 from torv.ecosystem.modules.contract_keeping import (
     add_contract,
     add_shipped_contract,
+    contract_in_force,
     contract_version,
     list_contracts,
     titles_of_capabilities,
 )
 from torv.ecosystem.modules.contracts import Contract, KeptContract, Launch, Operation
-from torv.ecosystem.modules.directory import Directory, Route, load_directory
+from torv.ecosystem.modules.directory import Added, Demanded, Directory, Route, load_directory
 from torv.ecosystem.modules.errors import (
     CertificationRefused,
     ContractBreaks,
@@ -22,6 +30,7 @@ from torv.ecosystem.modules.errors import (
     ContractOutsideRange,
     ContractVersionWrong,
     MajorNotProvided,
+    OperationNotProvided,
     ReleaseRetired,
 )
 from torv.ecosystem.modules.event_types import EventType, event_types
@@ -34,13 +43,18 @@ from torv.ecosystem.modules.models import (
     Certifier,
     FoundComponent,
     FoundLocation,
+    ListedModule,
+    ListedRelease,
     Module,
     NewCertification,
+    RegisteredRelease,
     Release,
 )
 from torv.ecosystem.modules.service import (
     bind,
+    dissolve_binding,
     end_standby,
+    is_providing,
     list_bindings,
     move_binding,
     register_module,
@@ -48,12 +62,14 @@ from torv.ecosystem.modules.service import (
     release_by_id,
     release_in_service,
     set_shadow,
+    split_binding,
 )
 from torv.ecosystem.modules.tokens import AccessToken, forget_old_assertions, read_access_token
 
 __all__ = [
     "LEVELS",
     "AccessToken",
+    "Added",
     "Binding",
     "Certification",
     "CertificationRefused",
@@ -63,6 +79,7 @@ __all__ = [
     "ContractInvalid",
     "ContractOutsideRange",
     "ContractVersionWrong",
+    "Demanded",
     "Directory",
     "EventType",
     "FoundComponent",
@@ -71,11 +88,15 @@ __all__ = [
     "HealthWatch",
     "KeptContract",
     "Launch",
+    "ListedModule",
+    "ListedRelease",
     "MajorNotProvided",
     "Module",
     "NewCertification",
     "Operation",
+    "OperationNotProvided",
     "PublicResolver",
+    "RegisteredRelease",
     "Release",
     "ReleaseRetired",
     "Route",
@@ -86,20 +107,28 @@ __all__ = [
     "categories_of",
     "certify_release",
     "check_fits",
+    "contract_in_force",
     "contract_version",
+    "dissolve_binding",
     "end_standby",
     "event_types",
     "find_components",
     "find_locations",
     "forget_old_assertions",
+    "is_providing",
     "list_bindings",
+    "list_certifications",
     "list_contracts",
+    "list_modules",
+    "list_releases",
     "load_directory",
     "move_binding",
     "paths_may_meet",
     "read_access_token",
     "read_contract",
     "read_folder",
+    "read_module",
+    "read_release",
     "register_module",
     "register_release",
     "release_by_id",
@@ -107,5 +136,6 @@ __all__ = [
     "routes",
     "set_shadow",
     "shipped_contracts",
+    "split_binding",
     "titles_of_capabilities",
 ]

@@ -93,10 +93,10 @@ async def certify_release(call: Call, release_id: UUID, new: NewCertification) -
 
 @routes.reads("/api/v1/releases/{release_id}/certifications", "read_certifications", "contract", own=True)
 async def list_certifications(
-    call: Call, release_id: UUID, size: Size = DEFAULT_SIZE, cursor: Cursor = None
+    call: Call, release_id: UUID, limit: Size = DEFAULT_SIZE, cursor: Cursor = None
 ) -> Page[Certification]:
     """What came of certifying a release, the newest first; a program sees its own partner's."""
-    wanted = call.page(size, cursor, release=release_id)
+    wanted = call.page(limit, cursor, release=release_id)
     found = await certifying.list_certifications(call.tx, call.access, release_id, wanted=wanted)
     return call.paged(found, wanted, lambda each: [each.began_at.isoformat(), each.id])
 
@@ -114,9 +114,9 @@ async def register_by_partner(call: Call, new: NewRegistration) -> RegisteredRel
 
 
 @routes.reads("/api/v1/modules", "read", "module", own=True)
-async def list_modules(call: Call, size: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[ListedModule]:
+async def list_modules(call: Call, limit: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[ListedModule]:
     """Modules by name; a program sees its own partner's."""
-    wanted = call.page(size, cursor, list="modules")
+    wanted = call.page(limit, cursor, list="modules")
     found = await catalogue.list_modules(call.tx, call.access, wanted=wanted)
     return call.paged(found, wanted, lambda each: [each.name, each.id])
 
@@ -129,10 +129,10 @@ async def read_module(call: Call, module_id: UUID) -> ListedModule:
 
 @routes.reads("/api/v1/modules/{module_id}/releases", "read", "module", own=True)
 async def list_releases(
-    call: Call, module_id: UUID, size: Size = DEFAULT_SIZE, cursor: Cursor = None
+    call: Call, module_id: UUID, limit: Size = DEFAULT_SIZE, cursor: Cursor = None
 ) -> Page[ListedRelease]:
     """A module's releases, the newest first; a program sees its own partner's."""
-    wanted = call.page(size, cursor, list="releases", module=module_id)
+    wanted = call.page(limit, cursor, list="releases", module=module_id)
     found = await catalogue.list_releases(call.tx, call.access, module_id, wanted=wanted)
     return call.paged(found, wanted, lambda each: [each.id])
 
@@ -143,9 +143,12 @@ async def read_release(call: Call, release_id: UUID) -> RegisteredRelease:
     return await catalogue.read_release(call.tx, call.access, release_id)
 
 
-@routes.writes("/api/v1/releases/{release_id}/retirement", "retire", "module")
+@routes.writes("/api/v1/releases/{release_id}/retirement", "retire", "module", own=True)
 async def retire_release(call: Call, release_id: UUID) -> RegisteredRelease:
-    """Take a release out of use for good; not while it provides a capability, is tried out, or stands by."""
+    """Take a release out of use for good; not while it provides a capability, is tried out, or stands by.
+
+    A program may do it with a release of its own partner.
+    """
     return await catalogue.retire_release(call.tx, call.access, release_id)
 
 
@@ -154,11 +157,11 @@ async def find_components(
     call: Call,
     component: Annotated[str, Query(min_length=1, max_length=500, description="Its name, or how its purl begins.")],
     below: Annotated[str | None, Query(max_length=100, description="Only versions lower than this one.")] = None,
-    size: Size = DEFAULT_SIZE,
+    limit: Size = DEFAULT_SIZE,
     cursor: Cursor = None,
 ) -> Page[FoundComponent]:
     """Which releases contain a component, retired ones apart; a program sees its own partner's."""
-    wanted = call.page(size, cursor, list="components", component=component, below=below)
+    wanted = call.page(limit, cursor, list="components", component=component, below=below)
     found = await inventory.find_components(call.tx, call.access, component=component, below=below, wanted=wanted)
     return call.paged(found, wanted, lambda each: [each.release_id, each.number])
 
@@ -168,21 +171,21 @@ async def find_locations(
     call: Call,
     country: Annotated[str | None, Query(pattern="^[A-Z]{2}$", description="ISO 3166-1, two letters.")] = None,
     category: Annotated[str | None, Query(max_length=255, description="A data category.")] = None,
-    size: Size = DEFAULT_SIZE,
+    limit: Size = DEFAULT_SIZE,
     cursor: Cursor = None,
 ) -> Page[FoundLocation]:
     """Where releases run or are looked into, and which data is there; a program sees its own partner's."""
-    wanted = call.page(size, cursor, list="locations", country=country, category=category)
+    wanted = call.page(limit, cursor, list="locations", country=country, category=category)
     found = await inventory.find_locations(call.tx, call.access, country=country, category=category, wanted=wanted)
     return call.paged(found, wanted, lambda each: [each.release_id, each.number])
 
 
 @routes.reads("/api/v1/bindings", "read", "module")
-async def list_bindings(call: Call, size: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[Binding]:
+async def list_bindings(call: Call, limit: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[Binding]:
     """Which release provides each capability, by the capability's name."""
-    wanted = call.page(size, cursor)
+    wanted = call.page(limit, cursor)
     bindings = await service.list_bindings(call.tx, call.access, wanted=wanted)
-    return call.paged(bindings, wanted, lambda each: [each.capability])
+    return call.paged(bindings, wanted, lambda each: [each.key])
 
 
 @routes.writes("/api/v1/bindings", "bind", "module", status_code=201)
@@ -192,9 +195,9 @@ async def bind(call: Call, new: NewBinding) -> Binding:
 
 
 @routes.reads("/api/v1/contracts", "read", "module")
-async def list_contracts(call: Call, size: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[KeptContract]:
+async def list_contracts(call: Call, limit: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[KeptContract]:
     """The contracts in force, by capability and major version."""
-    wanted = call.page(size, cursor)
+    wanted = call.page(limit, cursor)
     kept = await contract_keeping.list_contracts(call.tx, call.access, wanted=wanted)
     return call.paged(kept, wanted, lambda each: [each.capability, each.major])
 

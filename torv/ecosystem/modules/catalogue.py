@@ -74,8 +74,10 @@ async def read_release(tx: Tx, access: Access, release_id: UUID) -> RegisteredRe
 async def retire_release(tx: Tx, access: Access, release_id: UUID) -> RegisteredRelease:
     """Take a release out of use for good: it is not bound again, and gets no tokens. Once more changes nothing.
 
-    Raises NotFound, or ReleaseInUse while it provides a capability, is tried out, or stands by.
+    Raises NotFound, to a program also for another partner's, or ReleaseInUse while it provides a capability, is tried
+    out, or stands by.
     """
+    await _registered(tx, release_id, access.party)
     await tx.value(sql.lock_release, id=release_id)
     if await tx.value(sql.is_in_use, id=release_id):
         raise ReleaseInUse

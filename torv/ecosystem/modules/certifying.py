@@ -11,7 +11,7 @@ from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
 
-from torv.base import clock
+from torv.base import clock, lease
 from torv.base.access import Access
 from torv.base.clock import DENMARK
 from torv.base.db import Tx
@@ -55,6 +55,8 @@ async def certify_release(tx: Tx, release_id: UUID, new: NewCertification, *, re
     kept = await _kept(tx, release_id, digest)
     if is_new:
         await _tell_market(tx, release, kept)
+        if kept.requirement_set is not None:
+            await lease.raise_generation(tx)  # what the set adds may now be asked of the release
     detail = {"release": str(release_id), "hash": digest, "level": report.level, "certifier": certifier}
     tx.notes.append(Entry(kind="write", operation="modules.certify", request_id=request_id, detail=detail))
     return kept

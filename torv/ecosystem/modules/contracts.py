@@ -23,6 +23,7 @@ class Operation:
     category: str  #: the data category a permit must cover
     drainable: bool = False  #: begins a job that a move waits for
     streams: bool = False  #: its bodies may be large, and are passed on as they come
+    is_added: bool = False  #: by a requirement set: only who keeps and promises that has it
 
     def matches(self, method: str, path: str) -> bool:
         return method == self.method and _pattern(self.path).fullmatch(path) is not None

@@ -66,6 +66,15 @@ class MajorNotProvided(TorvError):
     danish = "Modulet, der varetager ydelsen, har ikke version {major} af kontrakten, kun {provided}."
 
 
+class OperationNotProvided(TorvError):
+    """The module in service does not provide {operation}: no requirement set that it promises and keeps adds it."""
+
+    status, code = 404, "operation_not_provided"
+    danish = (
+        "Modulet, der varetager ydelsen, har ikke {operation}: Ingen kravprofil, det lover og opfylder, kræver den."
+    )
+
+
 class CertificationRefused(TorvError):
     """The certification report is refused: {reason}."""
 

@@ -79,15 +79,21 @@ class BesideRelease:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Binding:
-    """Which release provides a capability, since when."""
+    """Which release provides a capability, where, and since when."""
 
+    key: str  #: the capability, and `@<unit>` where it is for a unit
     capability: str
+    unit_id: UUID | None  #: the unit it is for, with what lies below it; None: the whole municipality
+    unit_name: str | None
     release_id: UUID
     module_name: str
     release_version: str
     partner_name: str
     epoch: int  #: raised by each move
     changed_at: datetime
+    calls: int = 0  #: under way, in all of Torv's processes
+    resting_in: int = 0  #: of Torv's processes leave the release alone, because it has failed several times in a row
+    processes: int = 0  #: of Torv's that carry calls
     health: Health | None = None  #: None: it has not been asked yet
     beside: list[BesideRelease] = field(default_factory=list)  #: who else is at hand
 

@@ -44,6 +44,10 @@ select id from present union all select id from added;
 insert into modules.releases (id, module_id, version, url, jwk, majors, manifest, manifest_hash)
 values (:id, :module_id, :version, :url, :jwk, :majors, :manifest, :manifest_hash);
 
+-- name: complete_release
+-- Gives a release its manifest that was registered without one.
+update modules.releases set majors = :majors, manifest = :manifest, manifest_hash = :manifest_hash where id = :id and manifest is null;
+
 -- name: insert_components
 -- Keeps what a release is made of.
 insert into modules.components (release_id, number, name, version, search_name, version_key, license, purl)
@@ -62,7 +66,7 @@ from jsonb_to_recordset(:locations::jsonb)
 -- The release of a partner's module with this version.
 select r.id, r.module_id, m.name as module_name, o.survivor_id as partner_id, o.name as partner_name, r.version, r.url, r.jwk, r.majors, r.state,
     r.registered_at, r.retired_at, r.manifest, r.manifest_hash,
-    array(select b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
+    array(select distinct b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
 from modules.releases r join modules.modules m on m.id = r.module_id join partners.v_organisations o on o.id = m.partner_id
 where m.partner_id = :partner_id and m.name = :name and r.version = :version;
 
@@ -70,7 +74,7 @@ where m.partner_id = :partner_id and m.name = :name and r.version = :version;
 -- A release with its manifest.
 select r.id, r.module_id, m.name as module_name, o.survivor_id as partner_id, o.name as partner_name, r.version, r.url, r.jwk, r.majors, r.state,
     r.registered_at, r.retired_at, r.manifest, r.manifest_hash,
-    array(select b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
+    array(select distinct b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
 from modules.releases r join modules.modules m on m.id = r.module_id join partners.v_organisations o on o.id = m.partner_id where r.id = :id;
 
 -- name: listed_modules
@@ -86,7 +90,7 @@ order by m.name collate "C", m.id limit :size;
 -- name: listed_releases
 -- A module's releases beyond one, the newest first (their ids are in the order in which they were registered).
 select r.id, r.version, r.state, r.registered_at, r.retired_at, r.majors,
-    array(select b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
+    array(select distinct b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
 from modules.releases r where r.module_id = :module_id and (:after::uuid is null or r.id < :after) order by r.id desc limit :size;
 
 -- name: is_in_use
@@ -117,7 +121,7 @@ from modules.contracts c cross join jsonb_array_elements(c.content -> 'operation
 -- name: found_components
 -- Components of a name or purl, in versions below one, beyond (:after, :after_number); with a party, only that partner's.
 select c.release_id, c.number, m.name as module_name, r.version as release_version, o.name as partner_name, c.name, c.version, c.license, c.purl,
-    array(select b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
+    array(select distinct b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
 from modules.components c join modules.releases r on r.id = c.release_id join modules.modules m on m.id = r.module_id
 join partners.v_organisations o on o.id = m.partner_id
 where r.state = 'registered' and (:party::uuid is null or o.survivor_id = :party)
@@ -129,7 +133,7 @@ order by c.release_id, c.number limit :size;
 -- name: found_locations
 -- Where releases run, beyond (:after, :after_number); in a country, with a category of data, of a party.
 select l.release_id, l.number, m.name as module_name, r.version as release_version, o.name as partner_name, l.country, l.provider, l.role, l.place,
-    l.data, array(select b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
+    l.data, array(select distinct b.capability from modules.bindings b where b.release_id = r.id order by b.capability) as in_service
 from modules.locations l join modules.releases r on r.id = l.release_id join modules.modules m on m.id = r.module_id
 join partners.v_organisations o on o.id = m.partner_id
 where r.state = 'registered' and (:party::uuid is null or o.survivor_id = :party)
@@ -138,33 +142,30 @@ where r.state = 'registered' and (:party::uuid is null or o.survivor_id = :party
 order by l.release_id, l.number limit :size;
 
 -- name: all_bindings
--- Which release provides each capability, and which gets a copy of safe calls.
-select capability, release_id, epoch, shadow_release_id, shadow_may_differ from modules.bindings;
+-- Which release provides each capability where, and which gets a copy of safe calls.
+select key, capability, unit_id, release_id, epoch, shadow_release_id, shadow_may_differ from modules.bindings;
 
 -- name: bindings_with_names
--- Which release provides each capability beyond :after, with names for people.
-select b.capability, b.release_id, m.name as module_name, r.version as release_version, o.name as partner_name, b.epoch, b.changed_at,
-    h.state, h.since, h.checked_at, h.lag
-from modules.bindings b join modules.releases r on r.id = b.release_id join modules.modules m on m.id = r.module_id
+-- Which release provides what beyond the key :after, with names for people; with :only, what that binding says.
+select b.key, b.capability, b.unit_id, organisation.name_of(b.unit_id, :day) as unit_name, b.release_id, m.name as module_name,
+    r.version as release_version, o.name as partner_name, b.epoch, b.changed_at,
+    h.state, h.since, h.checked_at, h.lag, l.calls, l.resting_in, l.processes
+from modules.bindings b cross join lateral (
+    select coalesce(sum((in_flight ->> b.key)::int), 0)::int as calls, count(*)::int as processes,
+        count(*) filter (where b.release_id = any (resting))::int as resting_in
+    from base.v_leases where kind = 'api' and renewed_at > clock_timestamp() - interval '1.5 seconds') l
+join modules.releases r on r.id = b.release_id join modules.modules m on m.id = r.module_id
 join partners.v_organisations o on o.id = m.partner_id left join modules.health h on h.release_id = b.release_id
-where b.capability collate "C" > :after::text order by b.capability collate "C" limit :size;
-
--- name: binding_with_names
--- Which release provides a capability, with names for people.
-select b.capability, b.release_id, m.name as module_name, r.version as release_version, o.name as partner_name, b.epoch, b.changed_at,
-    h.state, h.since, h.checked_at, h.lag
-from modules.bindings b join modules.releases r on r.id = b.release_id join modules.modules m on m.id = r.module_id
-join partners.v_organisations o on o.id = m.partner_id left join modules.health h on h.release_id = b.release_id
-where b.capability = :capability;
+where b.key collate "C" > :after::text and (:only::text is null or b.key = :only) order by b.key collate "C" limit :size;
 
 -- name: releases_beside
 -- The releases that are tried out for a capability or stand by, with names for people.
-select b.capability, x.role, x.release_id, m.name as module_name, r.version as release_version, o.name as partner_name,
+select b.key, x.role, x.release_id, m.name as module_name, r.version as release_version, o.name as partner_name,
     h.state, h.since, h.checked_at, h.lag
 from modules.bindings b cross join lateral (values ('shadow', b.shadow_release_id), ('standby', b.standby_release_id)) as x (role, release_id)
 join modules.releases r on r.id = x.release_id join modules.modules m on m.id = r.module_id
 join partners.v_organisations o on o.id = m.partner_id left join modules.health h on h.release_id = r.id
-where b.capability = any(:capabilities::text[]) order by b.capability, x.role;
+where b.key = any(:keys::text[]) order by b.key, x.role;
 
 -- name: watched_releases
 -- The releases that provide something, are tried out or stand by.
@@ -193,21 +194,36 @@ delete from modules.health where release_id <> all(:release_ids::uuid[]);
 
 -- name: set_binding
 -- Binds a capability to a release.
-insert into modules.bindings (capability, release_id, epoch) values (:capability, :release_id, :epoch)
-on conflict (capability) do update set release_id = excluded.release_id, epoch = excluded.epoch, shadow_release_id = null,
+insert into modules.bindings (key, capability, unit_id, release_id, epoch) values (:key, :capability, :unit_id, :release_id, :epoch)
+on conflict (key) do update set release_id = excluded.release_id, epoch = excluded.epoch, shadow_release_id = null,
     standby_release_id = bindings.release_id, changed_at = clock_timestamp();
+
+-- name: split_binding
+-- Gives a unit a binding of its own, to the release that is bound there.
+insert into modules.bindings (key, capability, unit_id, release_id, epoch) values (:key, :capability, :unit_id, :release_id, :epoch);
+
+-- name: dissolve_binding
+-- Takes a unit's binding away.
+delete from modules.bindings where key = :key;
 
 -- name: end_standby
 -- Nobody stands by any more.
-update modules.bindings set standby_release_id = null where capability = :capability;
+update modules.bindings set standby_release_id = null where key = :key;
 
 -- name: is_bound
 -- Whether a capability is bound.
-select exists (select from modules.bindings where capability = :capability);
+select exists (select from modules.bindings where key = :key);
 
 -- name: release_in_service
--- The release that provides a capability.
-select release_id from modules.bindings where capability = :capability;
+-- The release that provides a capability somewhere.
+select release_id from modules.bindings where key = :key;
+
+-- name: is_providing
+-- Whether a partner's module is bound to a capability by another binding than one.
+select exists (
+    select from modules.bindings b join modules.releases r on r.id = b.release_id join modules.modules m on m.id = r.module_id
+    join partners.v_organisations o on o.id = m.partner_id
+    where b.capability = :capability and b.key <> :but and o.survivor_id = :partner_id and m.name = :name);
 
 -- name: has_contract
 -- Whether any contract describes the capability.
@@ -215,7 +231,7 @@ select exists (select from modules.contracts where capability = :capability);
 
 -- name: set_shadow
 -- Sets which release gets a copy of safe calls, and where its answers may differ; null for none.
-update modules.bindings set shadow_release_id = :release_id, shadow_may_differ = :may_differ where capability = :capability;
+update modules.bindings set shadow_release_id = :release_id, shadow_may_differ = :may_differ where key = :key;
 
 -- name: lock_contracts
 -- Waits until nobody adds a contract of the capability, and keeps others from it until the transaction ends.

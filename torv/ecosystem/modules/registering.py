@@ -15,9 +15,14 @@ from torv.base.ids import new_id
 from torv.base.sql import load
 from torv.base.trail import Entry
 from torv.ecosystem.modules.addresses import normal_address
-from torv.ecosystem.modules.errors import RegistrationsThrottled, ReleaseDiffers, StatementOutdated
+from torv.ecosystem.modules.errors import (
+    RegistrationsThrottled,
+    ReleaseDiffers,
+    ReleaseRetired,
+    StatementOutdated,
+)
 from torv.ecosystem.modules.manifests import Manifest
-from torv.ecosystem.modules.models import RegisteredRelease
+from torv.ecosystem.modules.models import RegisteredRelease, ReleaseState
 from torv.ecosystem.partners import Partner, partner_by_cvr, partner_keys
 
 sql = load(__file__)
@@ -31,8 +36,9 @@ async def register_by_partner(
 ) -> RegisteredRelease:
     """Register module and release as the manifest says. The same manifest again is the same release.
 
-    Raises SignatureInvalid, StatementOutdated, ModuleAddressInvalid, InvalidInput for the key, ReleaseDiffers for
-    another manifest of the same version, or RegistrationsThrottled.
+    A release that a user of the municipality registered without a manifest gets it. Raises SignatureInvalid,
+    StatementOutdated, ModuleAddressInvalid, InvalidInput for the key, ReleaseDiffers for another manifest of the same
+    version, or RegistrationsThrottled.
     """
     partner, kid = await _signer(tx, manifest, jws, issuer)
     content = manifest.content
@@ -41,6 +47,8 @@ async def register_by_partner(
     known = await tx.maybe(RegisteredRelease, sql.release_of_manifest, partner_id=partner.id, name=content["module"],
                            version=content["version"])  # fmt: skip
     if known is not None:
+        if known.manifest_hash is None:
+            known = await _complete(tx, known, manifest, url, signing.public(key))
         if known.manifest_hash != manifest.hash:
             raise ReleaseDiffers(version=content["version"])
         tx.notes.append(_entry(partner, known.id, kid, request_id))
@@ -51,6 +59,31 @@ async def register_by_partner(
     tx.notes.append(_entry(partner, release_id, kid, request_id))
     return await tx.one(RegisteredRelease, sql.release_of_manifest, partner_id=partner.id, name=content["module"],
                         version=content["version"])  # fmt: skip
+
+
+async def _complete(
+    tx: Tx, known: RegisteredRelease, manifest: Manifest, url: str, jwk: dict[str, Any]
+) -> RegisteredRelease:
+    """Give a release its manifest that a user of the municipality registered without one.
+
+    Raises ReleaseDiffers where address, key or major versions are others than those that were registered: those are
+    what the municipality has decided on. ReleaseRetired for one that is out of use.
+    """
+    if known.state == ReleaseState.RETIRED:
+        raise ReleaseRetired
+    stated = {capability: manifest.majors.get(capability, []) for capability in known.in_service}
+    served = {capability: known.majors.get(capability, [1]) for capability in known.in_service}
+    is_same = (known.url, known.jwk) == (url, jwk) and known.majors in ({}, manifest.majors)
+    if not is_same or any(set(served[each]) - set(stated[each]) for each in served):
+        raise ReleaseDiffers(version=known.version)
+    await tx.run(
+        sql.complete_release, id=known.id, majors=manifest.majors, manifest=manifest.content,
+        manifest_hash=manifest.hash,
+    )  # fmt: skip
+    await tx.run(sql.insert_components, release_id=known.id, components=manifest.components)
+    await tx.run(sql.insert_locations, release_id=known.id, locations=manifest.locations)
+    await lease.raise_generation(tx)
+    return await tx.one(RegisteredRelease, sql.registered_release, id=known.id)
 
 
 async def _insert(tx: Tx, partner: Partner, manifest: Manifest, url: str, jwk: dict[str, Any]) -> UUID:

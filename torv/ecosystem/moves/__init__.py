@@ -2,7 +2,7 @@
 
 from torv.ecosystem.moves.api import routes
 from torv.ecosystem.moves.driver import Driver
-from torv.ecosystem.moves.models import MoveState, MoveView, NewMove, Step
-from torv.ecosystem.moves.service import last_move
+from torv.ecosystem.moves.models import MoveState, MoveView, NewMove, Reason, Step
+from torv.ecosystem.moves.service import last_move, list_moves
 
-__all__ = ["Driver", "MoveState", "MoveView", "NewMove", "Step", "last_move", "routes"]
+__all__ = ["Driver", "MoveState", "MoveView", "NewMove", "Reason", "Step", "last_move", "list_moves", "routes"]

@@ -4,8 +4,9 @@ from uuid import UUID
 
 from torv.base import signing
 from torv.base.http import Answer, Call, Routes
+from torv.base.pages import DEFAULT_SIZE, Cursor, Page, Size
 from torv.ecosystem.moves import service
-from torv.ecosystem.moves.models import MoveView, NewMove
+from torv.ecosystem.moves.models import DissolvedBinding, MoveLine, MoveView, NewMove
 
 routes = Routes("/api/v1/moves", "moves")
 
@@ -14,6 +15,23 @@ routes = Routes("/api/v1/moves", "moves")
 async def plan_move(call: Call, new: NewMove) -> MoveView:
     """Plan a move of a capability to another release; the worker carries it out at once."""
     return await service.plan_move(call.tx, call.access, new=new)
+
+
+@routes.reads("", "read", "move")
+async def list_moves(
+    call: Call, capability: str | None = None, limit: Size = DEFAULT_SIZE, cursor: Cursor = None
+) -> Page[MoveLine]:
+    """The moves of a capability, or of all; the one planned last first."""
+    wanted = call.page(limit, cursor, capability=capability)
+    lines = await service.list_moves(call.tx, call.access, capability=capability, wanted=wanted)
+    return call.paged(lines, wanted, lambda each: [each.started_at.isoformat(), str(each.id)])
+
+
+@routes.writes("/dissolve", "dissolve", "move")
+async def dissolve_binding(call: Call, which: DissolvedBinding) -> DissolvedBinding:
+    """Let a unit's own binding go up into the one above it, where one release has both: nothing changes hands."""
+    await service.dissolve(call.tx, call.access, capability=which.capability, unit_id=which.unit_id)
+    return which
 
 
 @routes.reads("/{move_id}", "read", "move")

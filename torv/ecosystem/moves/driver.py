@@ -21,9 +21,11 @@ from torv.ecosystem.modules import (
     set_shadow,
 )
 from torv.ecosystem.moves import possession, rules, service
-from torv.ecosystem.moves.models import Move, MoveState
+from torv.ecosystem.moves.models import Move, MoveState, Reason
 from torv.ecosystem.moves.possession import Progress, RecordsDiffer
+from torv.ecosystem.moves.receipts import Seal
 from torv.ecosystem.requirements import demanded_fields, unmet_requirements
+from torv.kernel.organisation import units_above
 from torv.kernel.records import close_fence, has_records_after, record_types
 
 PAUSE = 0.1  #: seconds between two looks at the moves
@@ -33,8 +35,10 @@ TICK = 0.01  #: seconds between two looks during a freeze
 class Driver:
     """Drives the moves of one municipality; only the leading worker has one running."""
 
-    def __init__(self, database: Database, client: ModuleClient, may: Callable[[Release, Demand], Access]) -> None:
-        self._database, self._client, self._may = database, client, may
+    def __init__(
+        self, database: Database, client: ModuleClient, may: Callable[[Release, Demand], Access], seal: Seal
+    ) -> None:
+        self._database, self._client, self._may, self._seal = database, client, may, seal
         self._progress: dict[UUID, list[Progress]] = {}
         self._steps: dict[MoveState, Callable[[Move], Awaitable[None]]] = {
             MoveState.PLANNED: self._begin,
@@ -58,11 +62,11 @@ class Driver:
         try:
             await self._steps[MoveState(move.state)](move)
         except RecordsDiffer as difference:
-            await self._give_up(move, "records_differ", what=str(difference))
+            await self._give_up(move, Reason.RECORDS_DIFFER, what=str(difference))
         except (ReleaseRetired, ContractOutsideRange) as refusal:
-            await self._give_up(move, refusal.code)
+            await self._give_up(move, Reason(refusal.code))
         except Denied as denial:
-            await self._give_up(move, "not_permitted", check=denial.facts["check"])
+            await self._give_up(move, Reason.NOT_PERMITTED, check=denial.facts["check"])
 
     async def _begin(self, move: Move) -> None:
         await self._enter(move, MoveState.PREFLIGHT)
@@ -78,19 +82,25 @@ class Driver:
             missing = sorted(set(served) - set(candidate.provides(move.capability)))
             unmet = [] if move.reverses else await unmet_requirements(tx, move.to_release, move.capability)
         if missing:
-            await self._give_up(move, "majors_missing", majors=missing)
+            await self._give_up(move, Reason.MAJORS_MISSING, majors=missing)
             return
         if unmet:  # on the way back nobody is asked: what served until now may serve again
-            await self._give_up(move, "requirements_not_met", unmet=[asdict(each) for each in unmet])
+            await self._give_up(move, Reason.REQUIREMENTS_NOT_MET, unmet=[asdict(each) for each in unmet])
             return
+        above = await self._above(move)
         for major, category in [(number, each) for number in served for each in sorted(categories.get(number, ()))]:
-            demand = Demand(service=move.capability, operation="provide", category=category, major=major)
-            self._may(candidate, demand)
+            demand = Demand(
+                service=move.capability, operation="provide", category=category, major=major, keeps_units=True
+            )
+            self._may(candidate, demand).within(above)
         for kind in kinds:
             for operation, major in product(("provide", "export"), served):
-                demand = Demand(service=move.capability, operation=operation, category=kind.category, major=major)
-                self._may(candidate, demand)
-            self._may(candidate, Demand(service="records", operation="write", category=kind.category))
+                demand = Demand(
+                    service=move.capability, operation=operation, category=kind.category, major=major, keeps_units=True
+                )
+                self._may(candidate, demand).within(above)
+            write = Demand(service="records", operation="write", category=kind.category)
+            self._may(candidate, write).within(above)
         await self._enter(move, MoveState.HYDRATING)
 
     async def _hydrate(self, move: Move) -> None:
@@ -104,7 +114,7 @@ class Driver:
         async with self._database.transaction() as tx:
             await service.enter(tx, move, MoveState.SHADOWING, **detail)
             fields = await demanded_fields(tx, move.to_release, move.capability)
-            await set_shadow(tx, move.capability, move.to_release, fields)
+            await set_shadow(tx, move.key, move.to_release, fields)
 
     async def _shadow(self, move: Move) -> None:
         """Wait until enough answers were compared; a difference that stays ends the move."""
@@ -112,8 +122,8 @@ class Driver:
         async with self._database.reading() as tx:
             result = await shadow_results(tx, move.capability, move.to_release, move.shadowing_at)
         detail = {"compared": result.compared, "different": result.different}
-        if result.different:
-            await self._give_up(move, "answers_differ", **detail)
+        if rules.is_telling(result.different, move.unit_id):
+            await self._give_up(move, Reason.ANSWERS_DIFFER, **detail)
         elif rules.is_shadowed_enough((clock.now() - move.shadowing_at).total_seconds(), result.compared):
             await self._prove(move)  # so that little is left to compare while calls wait
             await self._raise_fence(move, detail)
@@ -124,26 +134,29 @@ class Driver:
             await self._thaw(move)
             return
         started = clock.ticks()
-        await self._drain(move, started)
+        if not await self._drain(move, started):
+            await self._give_up(move, Reason.NOT_DRAINED)
+            return
         while clock.ticks() - started < rules.FREEZE:
             left = rules.FREEZE - (clock.ticks() - started)
             if await self._prove_within(move, left) and await self._flip(move):
                 return
             await asyncio.sleep(TICK)
-        await self._give_up(move, "candidate_too_slow")
+        await self._give_up(move, Reason.CANDIDATE_TOO_SLOW)
 
-    async def _drain(self, move: Move, started: float) -> None:
+    async def _drain(self, move: Move, started: float) -> bool:
+        """Whether every process has confirmed in time that it holds new calls and has none in flight."""
         is_forced = False
         while True:
             async with self._database.transaction() as tx:
-                if await lease.is_quiet(tx, move.capability):
-                    return
+                if await lease.is_quiet(tx, move.key):
+                    return True
                 waited = clock.ticks() - started
                 if waited > rules.DRAIN and not is_forced:
-                    await lease.force_fence(tx, move.capability)
+                    await lease.force_fence(tx, move.key)
                     is_forced = True
             if waited > rules.FREEZE:
-                return
+                return False
             await asyncio.sleep(TICK)
 
     async def _prove_within(self, move: Move, seconds: float) -> bool:
@@ -156,7 +169,7 @@ class Driver:
 
     async def _prove_all_written(self, move: Move) -> bool:
         async with self._database.reading() as tx:
-            waiting = await has_records_after(tx, move.capability, self._position(move))
+            waiting = await has_records_after(tx, move.capability, self._position(move), unit_id=move.unit_id)
         if waiting:
             return await self._prove(move)
         return all(not each.pending for each in self._progress[move.id])
@@ -166,7 +179,7 @@ class Driver:
         try:
             async with self._database.transaction() as tx:
                 await close_fence(tx, move.capability)
-                if await has_records_after(tx, move.capability, self._position(move)):
+                if await has_records_after(tx, move.capability, self._position(move), unit_id=move.unit_id):
                     return False
                 await service.flip(tx, move)
         except Busy:
@@ -176,28 +189,28 @@ class Driver:
 
     async def _settle(self, move: Move) -> None:
         async with self._database.transaction() as tx:
-            await service.settle(tx, move)
+            await service.settle(tx, move, self._seal)
 
     async def _raise_fence(self, move: Move, detail: dict[str, int]) -> None:
         async with self._database.transaction() as tx:
             await service.enter(tx, move, MoveState.FREEZING, **detail)
-            await set_shadow(tx, move.capability, None)
-            await lease.raise_fence(tx, move.capability)
+            await set_shadow(tx, move.key, None)
+            await lease.raise_fence(tx, move.key)
         async with self._database.reading() as tx:
             frozen = next(each for each in await service.moves_to_drive(tx) if each.id == move.id)
         await self._freeze(frozen)
 
     async def _thaw(self, move: Move) -> None:
         async with self._database.transaction() as tx:
-            await service.enter(tx, move, MoveState.HYDRATING, reason="freeze_interrupted")
-            await lease.lower_fence(tx, move.capability)
+            await service.enter(tx, move, MoveState.HYDRATING, reason=Reason.FREEZE_INTERRUPTED)
+            await lease.lower_fence(tx, move.key)
 
     async def _prove(self, move: Move) -> bool:
         candidate = await self._candidate(move)
         if move.id not in self._progress:
             async with self._database.reading() as tx:
                 self._progress[move.id] = [
-                    Progress(record_type=each) for each in await record_types(tx, move.capability)
+                    Progress(record_type=each, unit_id=move.unit_id) for each in await record_types(tx, move.capability)
                 ]
         try:
             proved = [
@@ -212,7 +225,7 @@ class Driver:
         async with self._database.transaction() as tx:
             await service.enter(tx, move, state)
 
-    async def _give_up(self, move: Move, reason: str, **detail: object) -> None:
+    async def _give_up(self, move: Move, reason: Reason, **detail: object) -> None:
         self._progress.pop(move.id, None)
         async with self._database.transaction() as tx:
             await service.give_up(tx, move, reason, **detail)
@@ -220,6 +233,10 @@ class Driver:
     async def _candidate(self, move: Move) -> Release:
         async with self._database.reading() as tx:
             return await release_by_id(tx, move.to_release)
+
+    async def _above(self, move: Move) -> tuple[UUID, ...]:
+        async with self._database.reading() as tx:
+            return () if move.unit_id is None else await units_above(tx, move.unit_id)
 
     def _position(self, move: Move) -> int:
         return min((each.position for each in self._progress[move.id]), default=0)  # a capability may have no records

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from torv.base import clock
 from torv.base.db import Database, Tx
 from torv.base.errors import InvalidInput, ModuleUnavailable
 from torv.base.signing import strict_json
@@ -16,7 +17,7 @@ from torv.base.sql import load
 from torv.base.trail import Entry
 from torv.ecosystem.gateway import ModuleClient
 from torv.ecosystem.modules import Release
-from torv.kernel.records import BUCKETS, RecordType, bucket_of, digest_of, sum_digests, touched_buckets
+from torv.kernel.records import BUCKETS, RecordType, bucket_of, digest_of, key_of, sum_digests, touched_buckets
 
 sql = load(__file__)
 AT_ONCE = 512  #: buckets asked for in one request
@@ -32,14 +33,31 @@ class Progress:
     """What has been proved of one record type."""
 
     record_type: RecordType
+    unit_id: UUID | None = None  #: the binding's; records of other bindings are left aside
     position: int = 0  #: everything outside `pending` is proved at this position
     pending: set[int] = field(default_factory=lambda: set(range(BUCKETS)))
     records: int = 0  #: records seen in the last full comparison
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Held:
+class _Known:
+    """What the kernel has."""
+
+    position: int  #: how far the feed had come
+    last: int  #: the last position of anything of the binding
+    digests: dict[int, bytes]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Exported:
+    """What the candidate gave, and how far it had read."""
+
     position: int
+    records: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Held:
     digests: dict[int, bytes]
     records: int
 
@@ -49,18 +67,21 @@ async def prove(database: Database, client: ModuleClient, candidate: Release, pr
 
     Raises RecordsDiffer, or ModuleUnavailable if the candidate does not answer.
     """
-    kind = progress.record_type
+    kind, unit_id = progress.record_type, progress.unit_id
     async with database.reading() as tx:
-        known, position = await _known(tx, kind)
-        touched = await touched_buckets(tx, kind, after=progress.position, until=position)
-    wanted = sorted(progress.pending | set(touched))
-    held = await _held(client, candidate, kind, wanted)
-    if held.position < position:
+        known = await _known(tx, kind, unit_id)
+        touched = await touched_buckets(tx, kind, after=progress.position, until=known.position, unit_id=unit_id)
+    position, wanted = known.position, sorted(progress.pending | set(touched))
+    exported = await _export(client, candidate, kind, wanted)
+    if exported.position < known.last:
         return False  # it has not read that far
-    unequal = {number for number in wanted if held.digests.get(number, EMPTY) != known.get(number, EMPTY)}
+    held = await _held(database, exported, kind, unit_id)
+    unequal = {number for number in wanted if held.digests.get(number, EMPTY) != known.digests.get(number, EMPTY)}
     async with database.transaction() as tx:
         tx.notes.append(_entry(candidate, kind, position, held.records, len(unequal)))
-        excused = set(await touched_buckets(tx, kind, after=position, until=1 << 62)) if unequal else set()
+        excused = set[int]()
+        if unequal:
+            excused = set(await touched_buckets(tx, kind, after=position, until=1 << 62, unit_id=unit_id))
     if unequal - excused:
         raise RecordsDiffer(f"{len(unequal - excused)} buckets")
     progress.records = max(progress.records, held.records)
@@ -68,22 +89,53 @@ async def prove(database: Database, client: ModuleClient, candidate: Release, pr
     return not unequal
 
 
-async def _known(tx: Tx, kind: RecordType) -> tuple[dict[int, bytes], int]:
-    rows: list[dict[str, Any]] = await tx.all(dict, sql.record_digests, capability=kind.capability, type=kind.name)
-    digests = {row["number"]: row["total"] for row in rows if row["number"] is not None}
-    return digests, rows[0]["position"] if rows else 0
+async def _known(tx: Tx, kind: RecordType, unit_id: UUID | None) -> _Known:
+    rows: list[dict[str, Any]] = await tx.all(
+        dict, sql.record_digests, capability=kind.capability, type=kind.name, key=key_of(kind.capability, unit_id),
+        day=clock.today(),
+    )  # fmt: skip
+    totals: dict[int, list[bytes]] = {}
+    for row in rows:
+        if row["number"] is not None:
+            totals.setdefault(row["number"], []).append(row["total"])
+    return _Known(
+        position=rows[0]["position"] if rows else 0,
+        last=max((row["last"] for row in rows if row["last"] is not None), default=0),
+        digests={number: sum_digests(some) for number, some in totals.items()},
+    )
 
 
-async def _held(client: ModuleClient, candidate: Release, kind: RecordType, wanted: list[int]) -> _Held:
-    position, digests, count = 1 << 62, {}, 0
+async def _export(client: ModuleClient, candidate: Release, kind: RecordType, wanted: list[int]) -> _Exported:
+    position, records = 1 << 62, list[dict[str, Any]]()
     for start in range(0, max(len(wanted), 1), AT_ONCE):
         page = await client.export(
             candidate, kind.capability, kind.name, ranges(wanted[start : start + AT_ONCE]) or "0"
         )
-        reached, records = _parse(page.status, page.body)
-        position, count = min(position, reached), count + len(records)
-        digests.update(_digests(records))
-    return _Held(position=position, digests=digests, records=count)
+        reached, some = _parse(page.status, page.body)
+        position = min(position, reached)
+        records += some
+    return _Exported(position=position, records=records)
+
+
+async def _held(database: Database, exported: _Exported, kind: RecordType, unit_id: UUID | None) -> _Held:
+    """What is the binding's of what was exported. A record that the kernel does not know counts: it ought not to be."""
+    others = set[UUID]()
+    async with database.reading() as tx:
+        if await tx.value(sql.is_split, capability=kind.capability):
+            rows = await tx.all(
+                dict, sql.elsewhere, capability=kind.capability, type=kind.name, key=key_of(kind.capability, unit_id),
+                ids=[_id_of(each) for each in exported.records], day=clock.today(),
+            )  # fmt: skip
+            others = {row["id"] for row in rows}
+    own = [each for each in exported.records if _id_of(each) not in others]
+    return _Held(digests=_digests(own), records=len(own))
+
+
+def _id_of(record: dict[str, Any]) -> UUID:
+    try:
+        return UUID(record["id"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RecordsDiffer("a record cannot be read") from error
 
 
 def _parse(status: int, body: bytes) -> tuple[int, list[dict[str, Any]]]:

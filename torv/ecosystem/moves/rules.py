@@ -1,5 +1,7 @@
 """Rules of moves: which state may follow which."""
 
+from uuid import UUID
+
 from torv.base.errors import WrongState
 from torv.ecosystem.moves.models import MoveState
 
@@ -30,6 +32,15 @@ def check_step(before: MoveState, after: MoveState) -> None:
     """Raises WrongState unless `after` may follow `before`."""
     if after not in _NEXT[before]:
         raise WrongState(state=before)
+
+
+def is_telling(different: int, unit_id: UUID | None) -> bool:
+    """Whether differing answers end a move.
+
+    In a unit they are counted and told, and end nothing: who serves a unit may hold the records of that unit only, and
+    a person who has lived in two of them has records in both. That it holds the unit's own is proved by digests.
+    """
+    return different > 0 and unit_id is None
 
 
 def is_shadowed_enough(seconds: float, compared: int) -> bool:

@@ -36,6 +36,13 @@ async def list_matrix(
     return [(row["seq"], await _position(tx, sets[row["hash"]], row)) for row in rows]
 
 
+async def list_standings(tx: Tx, access: Access, sets: Sequence[RequirementSet]) -> list[ReleaseStanding]:
+    """How every release that provides it or could stands to each of some sets; to a program only its own partner's."""
+    found = [position for each in sets for position in seen_by(access, await positions_for(tx, each))]
+    note(tx, access, "read", detail={"positions": len(found)})
+    return found
+
+
 async def positions_for(tx: Tx, wanted: RequirementSet) -> list[ReleaseStanding]:
     """How every release that provides the capability or could stands to a set, known or not."""
     rows = await tx.all(dict, sql.providers, capability=wanted.capability, release_id=None)
@@ -133,7 +140,12 @@ async def _certifications(
 
 async def _certification(tx: Tx, query: Any, **values: Any) -> Certification | None:
     row = await tx.maybe(dict, query, **values)
-    return None if row is None else Certification(**{**row, "certifier": Certifier(row["certifier"])})
+    return None if row is None else certification_of(row)
+
+
+def certification_of(row: dict[str, Any]) -> Certification:
+    """A certification as a statement gives it."""
+    return Certification(**{**row, "certifier": Certifier(row["certifier"])})
 
 
 async def _promised(tx: Tx, partner_id: UUID, module: str) -> list[ServiceLevel]:

@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from torv.ecosystem.modules import Operation
+
 
 class Kind(StrEnum):
     """What a demand is about."""
@@ -147,6 +149,51 @@ class Proposal:
     from_day: date | None
     sent_at: datetime
     profile: dict[str, Any]  #: as a file, what `torv-sdk certify --profile` takes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddedField:
+    """A field that a set demands of the records of a type."""
+
+    requirement_set: str
+    capability: str
+    major: int
+    record_type: str
+    schema: dict[str, Any]  #: what a body must fit beside the type's own schema
+    kept_by: frozenset[UUID]  #: the releases that were certified for the set
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InterfaceOperation:
+    """An operation of the interface, from the contract or from a requirement set in force."""
+
+    id: str
+    method: str
+    path: str
+    safe: bool
+    category: str
+    requirement_set: str | None  #: that adds it; None: the contract has it
+
+    @classmethod
+    def of(cls, operation: Operation, requirement_set: str | None) -> "InterfaceOperation":
+        return cls(
+            id=operation.id, method=operation.method, path=operation.path, safe=operation.safe,
+            category=operation.category, requirement_set=requirement_set,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interface:
+    """What may be asked of whoever provides a capability now."""
+
+    capability: str
+    major: int
+    contract_version: str
+    contract_hash: str
+    requirement_sets: list[str]  #: hashes of those that the release in service keeps and promises, the newest first
+    operations: list[InterfaceOperation]
+    fields: list[dict[str, Any]]  #: that records and answers have beside the contract's, as profiles say it
+    openapi: dict[str, Any] | None  #: of the contract with the operations that are added; None: it came without
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,6 +41,10 @@ from requirements.proposals p join requirements.v_sets s on s.hash = p.hash join
 where (:partner_id::uuid is null or o.survivor_id = :partner_id) and (p.sent_at, p.id) < (:before::timestamptz, :before_id::uuid)
 order by p.sent_at desc, p.id desc limit :size;
 
+-- name: proposals_of_set
+-- To which partners a set was put, the first first.
+select id, partner_id from requirements.proposals where hash = :hash order by sent_at, id;
+
 -- name: partners_of_proposal
 -- The partners a set was put to.
 select o.name from requirements.proposals p join partners.v_organisations o on o.id = p.partner_id where p.hash = :hash order by o.name;
@@ -78,3 +82,19 @@ select id, release_id, capability, major, contract_hash, requirement_set, level,
 from modules.v_certifications
 where release_id = :release_id and capability = :capability and major = :major and contract_hash = :contract_hash
 order by began_at desc, received_at desc limit 1;
+
+-- name: release_at
+-- The release that provides a capability in a unit: by the binding nearest above it; without a unit, the municipality's.
+select release_id from modules.v_bindings where key = records.key_of(:capability, :unit_id::uuid, :day);
+
+-- name: sets_that_add
+-- The sets that add operations or fields to their contract, the newest first.
+select hash, capability, major, contract_version, contract_hash, profile -> 'title' ->> 'da' as title, from_day, added_at, profile
+from requirements.v_sets where profile ? 'operations' or profile ? 'fields' order by seq desc;
+
+-- name: newest_for_sets
+-- What came of certifying each release for each of some sets when that was last done.
+select distinct on (requirement_set, release_id) id, release_id, capability, major, contract_hash, requirement_set, level, certifier, kid,
+    began_at, received_at, expires_at, demands
+from modules.v_certifications where requirement_set = any(:hashes::text[])
+order by requirement_set, release_id, began_at desc, received_at desc;

@@ -6,7 +6,7 @@ the contract too.
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ import rfc8785
 from dateutil.relativedelta import relativedelta
 
 from torv.ecosystem.agreements import ServiceHours, ServiceLevel
-from torv.ecosystem.modules import LEVELS, Certification, Contract, paths_may_meet
+from torv.ecosystem.modules import LEVELS, Certification, Contract, Operation, paths_may_meet
 from torv.ecosystem.requirements.models import Demand, Judged, Kind, Outcome, Standing
 
 FORMAT = "torv-requirement-set/1"
@@ -168,6 +168,72 @@ def expires_at(profile: Mapping[str, Any], certification: Certification) -> date
     if months is None:
         return certification.expires_at
     return min(certification.expires_at, certification.began_at + relativedelta(months=months))
+
+
+# ---- what it adds ----------------------------------------------------------------------------------------------------
+def added_operations(profile: Mapping[str, Any]) -> list[Operation]:
+    """The operations beside the contract's."""
+    return [
+        Operation(
+            id=each["id"], method=each["method"], path=each["path"], safe=each["safe"], category=each["category"],
+            is_added=True,
+        )
+        for each in profile.get("operations", ())
+    ]  # fmt: skip
+
+
+def schemas_of_records(profile: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Record type and what its bodies must fit, for each field that records must have."""
+    return [
+        (
+            each["record"],
+            {"type": "object", "required": [each["name"]], "properties": {each["name"]: each.get("schema", {})}},
+        )
+        for each in profile.get("fields", ())
+        if "record" in each
+    ]
+
+
+def schemas_of_answers(profile: Mapping[str, Any]) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    """Operation -> the name of each demand on its answers, with what a successful answer must fit for it."""
+    found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for each in profile.get("fields", ()):
+        if "answer" in each:
+            name = each["name"]
+            part = {"type": "object", "required": [name], "properties": {name: each.get("schema", {})}}
+            found.setdefault(each["answer"], []).append((each["id"], _schema_at(each.get("at", ""), part)))
+    return found
+
+
+def _schema_at(place: str, part: dict[str, Any]) -> dict[str, Any]:
+    """What a whole fits whose parts at a place fit `part`; a place that is not there demands nothing."""
+    for step in reversed(place.split("/")[1:]):
+        name = step.replace("~1", "/").replace("~0", "~")
+        part = {"properties": {name: part}, **({"items": part} if step == "*" else {})}
+    return part
+
+
+def openapi_with(openapi: Mapping[str, Any] | None, profiles: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """A contract's OpenAPI with the operations that profiles add. A profile says of them what they are for, no more."""
+    if openapi is None:
+        return None
+    paths = {path: dict(methods) for path, methods in openapi["paths"].items()}
+    for profile in profiles:
+        for each in profile.get("operations", ()):
+            names = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                     for name in _NAMES.findall(each["path"])]  # fmt: skip
+            described = {
+                "operationId": each["id"], "summary": each["en"], "description": each["da"], "parameters": names,
+                "responses": {"default": {"description": "As the supplier answers."}},
+            }  # fmt: skip
+            paths.setdefault(each["path"], {}).setdefault(each["method"].lower(), described)
+    return {**openapi, "paths": paths}
+
+
+def is_kept(profile: Mapping[str, Any], certification: Certification) -> bool:
+    """Whether a release was found to meet every demand of a set that can be tried, however long ago."""
+    demands = [each for each in demands_of(profile) if each.kind is not Kind.SERVICE_LEVEL]
+    return all(each.outcome is Outcome.PASSED for each in judge(demands, certification, ()))
 
 
 # ---- how a release stands --------------------------------------------------------------------------------------------

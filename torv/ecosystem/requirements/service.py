@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from torv.base import clock
+from torv.base import clock, lease
 from torv.base.access import Access, CallerKind
 from torv.base.clock import DENMARK
 from torv.base.db import Tx
@@ -52,23 +52,27 @@ async def propose(tx: Tx, access: Access, new: NewProposal) -> Proposed:
     _require_people(access)
     check_day(new.from_day)
     made = await _made(tx, new.profile)
-    await tx.run(
+    is_new = await tx.run(
         sql.insert_set, hash=made.hash, capability=made.capability, major=made.major,
         contract_version=made.contract_version, contract_hash=made.contract_hash, profile=made.profile,
         user_id=access.caller.user_id,
     )  # fmt: skip
-    if new.from_day is not None:
-        await _set_day(tx, access, made.hash, new.from_day)
+    if is_new:
+        await lease.raise_generation(tx)  # every process learns what it adds
+    is_new_day = new.from_day is not None and await _set_day(tx, access, made.hash, new.from_day)
     found = await matrix.positions_for(tx, made)
     if len(new.partners) > MOST_PARTNERS:
         raise InvalidInput(reason="partners")
     named = [(await partner_by_id(tx, each)).id for each in new.partners]
+    before = await _proposals_of(tx, made.hash)
     for partner_id in dict.fromkeys([*(each.partner_id for each in found), *named]):
         await tx.run(
             sql.insert_proposal, id=new_id(), hash=made.hash, partner_id=partner_id, user_id=access.caller.user_id
         )
     sent = [row["name"] for row in await tx.all(dict, sql.partners_of_proposal, hash=made.hash)]
-    note(tx, access, "write", detail={"requirement_set": made.hash, "partners": len(sent)})
+    now = await _proposals_of(tx, made.hash)
+    told = now if is_new_day else [each for each in now if each not in before]
+    note(tx, access, "write", detail={**_told(made, told), "partners": len(sent)})
     kept = await tx.one(RequirementSet, sql.set_by_hash, hash=made.hash)
     return Proposed(requirement_set=kept, sent_to=sent, positions=found)
 
@@ -77,10 +81,10 @@ async def set_day(tx: Tx, access: Access, requirement_set: str, from_day: date |
     """Demand a set from a day on, or no longer. Raises NotFound, InvalidInput, or Denied for a program."""
     _require_people(access)
     check_day(from_day)
-    await tx.one(RequirementSet, sql.set_by_hash, hash=requirement_set)
-    await _set_day(tx, access, requirement_set, from_day)
-    detail = {"requirement_set": requirement_set, "from_day": from_day and from_day.isoformat()}
-    note(tx, access, "write", detail=detail)
+    known = await tx.one(RequirementSet, sql.set_by_hash, hash=requirement_set)
+    is_new = await _set_day(tx, access, requirement_set, from_day)
+    told = _told(known, await _proposals_of(tx, requirement_set) if is_new else [])
+    note(tx, access, "write", detail={**told, "from_day": from_day and from_day.isoformat()})
     return await tx.one(RequirementSet, sql.set_by_hash, hash=requirement_set)
 
 
@@ -144,8 +148,19 @@ def _set_of(contract: Contract, profile: dict[str, Any]) -> RequirementSet:
     )  # fmt: skip
 
 
-async def _set_day(tx: Tx, access: Access, requirement_set: str, from_day: date | None) -> None:
-    await tx.run(sql.insert_day, hash=requirement_set, from_day=from_day, user_id=access.caller.user_id)
+async def _set_day(tx: Tx, access: Access, requirement_set: str, from_day: date | None) -> bool:
+    """Note the day; gives whether it is another one."""
+    return bool(await tx.run(sql.insert_day, hash=requirement_set, from_day=from_day, user_id=access.caller.user_id))
+
+
+async def _proposals_of(tx: Tx, requirement_set: str) -> list[dict[str, str]]:
+    rows = await tx.all(dict, sql.proposals_of_set, hash=requirement_set)
+    return [{"id": str(row["id"]), "partner_id": str(row["partner_id"])} for row in rows]
+
+
+def _told(about: RequirementSet, proposals: list[dict[str, str]]) -> dict[str, Any]:
+    """What the log says of a set; its entry becomes an event to each partner whose proposal stands in it."""
+    return {"requirement_set": about.hash, "capability": about.capability, "proposals": proposals}
 
 
 def _placed(*, seq: int, **row: Any) -> tuple[int, RequirementSet]:

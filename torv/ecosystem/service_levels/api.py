@@ -45,20 +45,20 @@ class OwnFault:
 
 @routes.reads("", "read", AGREEMENT, own=True)
 async def list_statements(
-    call: Call, agreement: UUID | None = None, month: MonthAsked = None, size: Size = DEFAULT_SIZE,
+    call: Call, agreement: UUID | None = None, month: MonthAsked = None, limit: Size = DEFAULT_SIZE,
     cursor: Cursor = None,
 ) -> Page[LevelStatement]:  # fmt: skip
     """Sealed statements of what was promised and measured, the last sealed first; every version."""
-    wanted = call.page(size, cursor, agreement=agreement, month=month)
+    wanted = call.page(limit, cursor, agreement=agreement, month=month)
     first = None if month is None else month_of(month).first
     rows = await service.list_statements(call.tx, call.access, wanted=wanted, agreement_id=agreement, month=first)
     return call.paged(rows, wanted, lambda each: [str(each.id)])
 
 
 @routes.reads("/notices", "read", AGREEMENT, own=True)
-async def list_notices(call: Call, agreement: UUID, size: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[Notice]:
+async def list_notices(call: Call, agreement: UUID, limit: Size = DEFAULT_SIZE, cursor: Cursor = None) -> Page[Notice]:
     """What was announced or declared under an agreement, newest first."""
-    wanted = call.page(size, cursor, agreement=agreement)
+    wanted = call.page(limit, cursor, agreement=agreement)
     rows = await service.list_notices(call.tx, call.access, agreement, wanted=wanted)
     return call.paged(rows, wanted, lambda each: [str(each.id)])
 

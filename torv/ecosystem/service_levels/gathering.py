@@ -5,6 +5,8 @@ from torv.base.sql import load
 
 sql = load(__file__)
 
+#: what the log says where a binding begins, changes hands, or ends
+BINDINGS = ["modules.bound", "modules.split", "modules.dissolved"]
 PART = 20_000  #: positions gathered in one transaction
 
 
@@ -19,7 +21,9 @@ async def gather(database: Database) -> int:
         if upto <= after:
             return 0
         await tx.run(sql.gather_minutes, after=after, upto=upto)
-        await tx.run(sql.gather_bindings, after=after, upto=upto, bound="modules.bound")
+        await tx.run(sql.gather_open_calls, after=after, upto=upto)
+        await tx.run(sql.close_calls, after=after, upto=upto)
+        await tx.run(sql.gather_bindings, after=after, upto=upto, operations=BINDINGS)
         await tx.run(sql.gather_notices, after=after, upto=upto)
         await tx.run(sql.touch_months, after=after, upto=upto)
         await tx.run(sql.advance_progress, position=upto)
@@ -27,6 +31,6 @@ async def gather(database: Database) -> int:
 
 
 async def gather_all(database: Database) -> None:
-    """Gather until nothing is left."""
-    while await gather(database):
+    """Gather all that the log has at this moment; what comes meanwhile is for the next time, with more of its kind."""
+    while await gather(database) == PART:
         pass

@@ -1,12 +1,13 @@
 """Values of service levels: months, what the log says of a minute's calls, notices, and statements."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from torv.base.clock import DENMARK
+from torv.kernel.organisation import NamedUnit
 
 MINUTE = timedelta(minutes=1)
 
@@ -64,17 +65,19 @@ class Minute:
     torv_us: int  #: of all calls together, with Torv
     first_position: int
     last_position: int
+    unit_id: UUID | None = None  #: of the binding that they went by; None: the whole municipality's
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bound:
-    """That a partner's module was bound to a service from an instant on."""
+    """That a partner's module was bound to a service from an instant on: in the whole municipality, or in a unit."""
 
     service: str
     at: datetime
     position: int
-    module: str
-    partner_id: UUID
+    module: str | None  #: None: the unit's binding was dissolved, and the one above it counts from then on
+    partner_id: UUID | None  #: the same
+    unit_id: UUID | None = None  #: None: the whole municipality
 
 
 class NoticeKind(StrEnum):
@@ -121,3 +124,4 @@ class LevelStatement:
     content: dict[str, Any]
     gathered_to: int  #: how far the log had come
     sealed_at: datetime | None
+    units: list[NamedUnit] = field(default_factory=list)  #: those it names; read beside it, and not part of its hash

@@ -11,6 +11,7 @@ from torv.ecosystem.service_levels.reckoning import Basis, Plain, Reckoning, ser
 
 sql = load(__file__)
 
+SETTLED = timedelta(hours=1)  #: after its beginning, a call without an outcome is held for one that has none
 PART = timedelta(hours=12)  #: of calls that are in memory at a time
 
 
@@ -27,6 +28,8 @@ async def reckon(tx: Tx, agreement: InForce, month: Month, until: datetime) -> P
     while begins < until:
         ends = min(begins + PART, until)
         rows = await tx.all(Minute, sql.minutes_between, services=services, begins=begins, ends=ends)
+        settled = ends if until == month.ends else min(ends, until - SETTLED)
+        rows += await tx.all(Minute, sql.unknown_between, services=services, begins=begins, ends=settled)
         await asyncio.to_thread(reckoning.add, rows)
         begins = ends
     return await asyncio.to_thread(reckoning.statement)

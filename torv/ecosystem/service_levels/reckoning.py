@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
+from uuid import UUID
 
 import rfc8785
 
@@ -38,8 +39,11 @@ class _Service:
     """A service as a whole: all its calls under the agreement, and where their time went."""
 
     duty: frozenset[int]
+    by_unit: dict[UUID | None, frozenset[int]]  # the same for each binding
+    shown: dict[UUID | None, frozenset[int]]  # and whose calls of it are shown that came to no supplier
     own_fault: frozenset[int]
     calls: int = 0
+    calls_by_unit: Counter[UUID | None] = field(default_factory=Counter)
     verdicts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # verdict -> code -> calls
     module_us: int = 0
     hold_us: int = 0
@@ -82,7 +86,7 @@ class Reckoning:
         for row in rows:
             service = self._services[row.service]
             number = rules.number_of(self._basis.month, row.minute)
-            if rules.is_of(row, self._basis.agreement.id, service.duty, number):
+            if rules.is_of(row, self._basis.agreement.id, service.shown.get(row.unit_id, frozenset()), number):
                 self._count(service, row, number)
 
     def statement(self) -> Plain:
@@ -103,10 +107,15 @@ class Reckoning:
 
     def _service(self, name: str) -> _Service:
         basis = self._basis
-        return _Service(
-            duty=rules.duty_minutes(basis.month, basis.agreement, name, basis.bindings, basis.until),
-            own_fault=rules.own_fault_minutes(basis.month, basis.notices, name),
+        stamped = rules.as_stamped(basis.month, basis.bindings)
+        by_unit, shown = (
+            rules.minutes_by_unit(basis.month, basis.agreement, name, bound, basis.until)
+            for bound in (basis.bindings, stamped)
         )
+        return _Service(
+            duty=frozenset[int]().union(*by_unit.values()), by_unit=by_unit, shown=shown,
+            own_fault=rules.own_fault_minutes(basis.month, basis.notices, name),
+        )  # fmt: skip
 
     def _promise(self, level: ServiceLevel) -> _Promise:
         service = self._services[level.service]
@@ -121,6 +130,7 @@ class Reckoning:
         self._positions += (row.first_position, row.last_position)
         self._entries += row.calls
         service.calls += row.calls
+        service.calls_by_unit[row.unit_id] += row.calls
         service.verdicts[verdict][rules.code_of(row)] += row.calls
         service.module_us += sum(row.module_us)
         service.hold_us += row.hold_us
@@ -161,6 +171,7 @@ class Reckoning:
         }  # fmt: skip
         return {
             "service": name, "calls": service.calls, "outcomes": outcomes, "minutes": len(service.duty), "time": times,
+            **_by_unit(service),
         }  # fmt: skip
 
     def _binding(self, bound: Bound) -> Plain:
@@ -168,7 +179,7 @@ class Reckoning:
         own = bound.partner_id == self._basis.agreement.partner_id
         return {
             "service": bound.service, "at": _instant(bound.at), "module": bound.module if own else None,
-            "position": bound.position,
+            "position": bound.position, **_unit_of(bound),
         }  # fmt: skip
 
     def _noticed(self) -> list[Notice]:
@@ -177,13 +188,19 @@ class Reckoning:
         return [each for each in self._basis.notices if each.begins < month.ends and each.ends > month.begins]
 
     def _bound(self) -> list[Bound]:
-        """The bindings that concern the month: those in it, and of each service the last one before."""
-        basis, last = self._basis, dict[str, Bound]()
+        """The bindings that concern the month: those in it, and of each service and unit the last one before.
+
+        A unit's are told to those whose module had one of them: pilots of others are nobody else's business.
+        """
+        basis, last = self._basis, dict[tuple[str, UUID | None], Bound]()
         for each in basis.bindings:
             if each.at < basis.month.begins:
-                last[each.service] = each
+                last[each.service, each.unit_id] = each
         within = [each for each in basis.bindings if basis.month.begins <= each.at < basis.until]
-        return sorted([*last.values(), *within], key=lambda each: each.position)
+        found = [*(each for each in last.values() if each.module is not None), *within]
+        own = {(each.service, each.unit_id) for each in found if each.partner_id == basis.agreement.partner_id}
+        told = [each for each in found if each.unit_id is None or (each.service, each.unit_id) in own]
+        return sorted(told, key=lambda each: each.position)
 
     def _log(self) -> Plain:
         """The calls it rests on: how many, and the first and the last position in the log."""
@@ -202,6 +219,13 @@ class _Line:
 def services_of(agreement: InForce) -> list[str]:
     """The services that an agreement promises something about."""
     return sorted({level.service for level in agreement.content.service_levels})
+
+
+def named_units(statement: Plain) -> list[UUID]:
+    """The units whose bindings a statement tells of, ascending."""
+    found = {each["unit"] for service in statement["services"] for each in service.get("units", ())}
+    found |= {each["unit"] for each in statement["bindings"] if "unit" in each}
+    return sorted(UUID(each) for each in found - {None})
 
 
 def hash_of(statement: Plain) -> str:
@@ -285,6 +309,27 @@ def _promised(level: ServiceLevel) -> Plain:
             "closes": None if hours.closes is None else hours.closes.isoformat("minutes"),
         },
     }  # fmt: skip
+
+
+def _by_unit(service: _Service) -> Plain:
+    """Minutes and calls of each binding; nothing where only that of the whole municipality is concerned."""
+    concerned = {unit for unit, minutes in service.by_unit.items() if minutes} | set(service.calls_by_unit)
+    if not concerned - {None}:
+        return {}
+    units = [
+        {
+            "unit": None if unit is None else str(unit), "minutes": len(service.by_unit.get(unit, ())),
+            "calls": service.calls_by_unit[unit],
+        }
+        for unit in sorted(concerned, key=str)
+    ]  # fmt: skip
+    return {"units": units}
+
+
+def _unit_of(bound: Bound) -> Plain:
+    if bound.unit_id is None:
+        return {}
+    return {"unit": str(bound.unit_id), "is_dissolved": bound.module is None}
 
 
 def _minutes_of(rule: str, promise: _Promise, minutes: int) -> Plain:

@@ -4,6 +4,7 @@ The rules with their reasons stand in docs/reference/service-levels.md.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
@@ -27,6 +28,7 @@ class Verdict(StrEnum):
     MOVE = "move"  #: held too long, or cut, by a move
     MUNICIPALITY = "municipality"  #: nobody was bound, or nobody who provides what was asked
     PLATFORM = "platform"  #: Torv itself could not
+    UNKNOWN = "unknown"  #: it began, and the log has no outcome: Torv died before it could say
     OTHER = "other"  #: an outcome these rules do not know: it is not held against the supplier, and shown
 
 
@@ -45,7 +47,8 @@ _RESULTS: dict[str, Verdict] = {
         ("outcome_unknown", "move_in_progress", "move_under_way", "binding_moved", "page_moved"), Verdict.MOVE
     ),
     **dict.fromkeys(("denied", "quota_exceeded", *CHECKS), Verdict.AGREEMENT),
-    **dict.fromkeys(("capability_not_bound", "major_not_provided"), Verdict.MUNICIPALITY),
+    "no_outcome": Verdict.UNKNOWN,
+    **dict.fromkeys(("capability_not_bound", "major_not_provided", "operation_not_provided"), Verdict.MUNICIPALITY),
     **dict.fromkeys(
         ("state_unconfirmed", "unconfirmed", "trail_unavailable", "database_unavailable", "overloaded", "busy",
          "internal_error", "clock_set_back", "constraint_broken"),
@@ -114,16 +117,43 @@ def _is_open(hours: ServiceHours, day: int, minute: int) -> bool:
     return hours.weekdays is None or day in hours.weekdays
 
 
-def duty_minutes(
-    month: Month, agreement: InForce, service: str, bindings: Sequence[Bound], until: datetime
-) -> frozenset[int]:
-    """The minutes in which the agreement's partner was to provide a service: in force, not suspended, and bound."""
+def minutes_by_unit(
+    month: Month, agreement: InForce, service: str, bindings: Iterable[Bound], until: datetime
+) -> dict[UUID | None, frozenset[int]]:
+    """The minutes in which the agreement's partner was to provide a service: in force, not suspended, and bound.
+
+    For each binding by its unit; None: that of the whole municipality.
+    """
+    bound: dict[UUID | None, list[Bound]] = {}
+    for each in bindings:
+        if each.service == service:
+            bound.setdefault(each.unit_id, []).append(each)
+    return {unit: _held_minutes(month, agreement, changes, until) for unit, changes in bound.items()}
+
+
+def as_stamped(month: Month, bindings: Iterable[Bound]) -> list[Bound]:
+    """The bindings for calls that name one of a unit, and thereby show that it was there.
+
+    In the minute in which the unit got it, it is therefore that of the release it began with, which was bound above;
+    and after its end that of its last one, which is bound above.
+    """
+    begun, found = set[tuple[str, UUID]](), list[Bound]()
+    for each in bindings:
+        if each.unit_id is not None and (each.service, each.unit_id) not in begun:
+            begun.add((each.service, each.unit_id))
+            found.append(replace(each, at=month.begins + number_of(month, each.at) * MINUTE))
+        elif each.module is not None:
+            found.append(each)
+    return found
+
+
+def _held_minutes(month: Month, agreement: InForce, bindings: Sequence[Bound], until: datetime) -> frozenset[int]:
+    """The minutes of one binding, whose every change is given in order."""
     if agreement.begins is None:
         return frozenset()
-    modules, minutes = providing_modules(agreement.content, service), set[int]()
-    own = [each for each in bindings if each.service == service]
-    for place, each in enumerate(own):
-        ends = own[place + 1].at if place + 1 < len(own) else until
+    modules, minutes = providing_modules(agreement.content, bindings[0].service), set[int]()
+    for place, each in enumerate(bindings):
+        ends = bindings[place + 1].at if place + 1 < len(bindings) else until
         if each.partner_id == agreement.partner_id and each.module in modules:
             span = max(each.at, agreement.begins), min(ends, agreement.ends, until)
             minutes.update(minutes_from(month, *span))
@@ -249,5 +279,8 @@ def remedy_of(level: ServiceLevel, measured: Fraction | None) -> Fraction:
 
 
 def is_of(row: Minute, agreement_id: UUID, duty: frozenset[int], number: int) -> bool:
-    """Whether a row is an agreement's: by the gateway's stamp, or, where none was made yet, by whose time it was."""
+    """Whether a row is an agreement's: by the gateway's stamp, or, where none was made yet, by whose time it was.
+
+    `duty` has the minutes of the binding that the row's calls went by.
+    """
     return row.agreement_id == agreement_id or (row.agreement_id is None and number in duty)

@@ -1,6 +1,6 @@
 """Sealing: the statement of a month that is over is kept for good; what comes late gives a later version."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from torv.base import clock
@@ -15,6 +15,7 @@ from torv.ecosystem.service_levels.reckoning import Plain, hash_of, services_of
 
 sql = load(__file__)
 
+AT_ONCE = 5_000  #: minutes deleted in one transaction
 GRACE = timedelta(hours=6)  #: after a month's end, for what the log gets late
 
 
@@ -30,8 +31,11 @@ async def _seal_agreement(database: Database, agreement_id: UUID) -> int:
         agreement = await in_force(tx, agreement_id)
         newest = {each.month: each for each in await _newest(tx, agreement_id)}
         touched = await touched_months(tx, services_of(agreement))
+        forgotten: date = await tx.value(sql.forgotten_before)
     made = 0
     for month in months_over(agreement, clock.now() - GRACE):
+        if month.first < forgotten:
+            continue
         before = newest.get(month.first)
         if before is None or touched.get(month.first, 0) > before.gathered_to:
             async with database.transaction() as tx:
@@ -48,6 +52,28 @@ def months_over(agreement: InForce, now: datetime) -> list[Month]:
         months.append(month)
         month = month.next
     return months
+
+
+async def forget_old_minutes(database: Database) -> int:
+    """Delete the minutes of months that are sealed and older than the rule says; tells how many. Call after sealing.
+
+    What a claim could still rest on is kept for as long as claims live. The statements, and the log, stay as they are.
+    """
+    async with database.transaction() as tx:
+        months = int((await tx.one(dict[str, int | str], sql.retention, day=clock.today()))["months"])
+        before: date = await tx.value(sql.forget_months, before=_months_before(clock.today(), months))
+    begins, total, deleted = Month(year=before.year, month=before.month).begins, 0, AT_ONCE
+    while deleted == AT_ONCE:
+        async with database.transaction() as tx:
+            deleted = await tx.value(sql.forget_minutes, before=begins, size=AT_ONCE)
+        total += deleted
+    return total
+
+
+def _months_before(day: date, months: int) -> date:
+    """The first day of the month so many months before that of a day."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(year, month + 1, 1)
 
 
 async def _newest(tx: Tx, agreement_id: UUID) -> list[LevelStatement]:

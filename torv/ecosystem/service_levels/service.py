@@ -12,10 +12,11 @@ from torv.base.ids import new_id
 from torv.base.pages import Wanted
 from torv.base.sql import load
 from torv.base.trail import entry_of, note
-from torv.ecosystem.agreements import check_party, in_force
+from torv.ecosystem.agreements import agreements_with_promises, check_party, in_force
 from torv.ecosystem.service_levels.models import LevelStatement, Month, NewNotice, Notice, NoticeKind
 from torv.ecosystem.service_levels.reading import reckon
-from torv.ecosystem.service_levels.reckoning import hash_of, services_of
+from torv.ecosystem.service_levels.reckoning import hash_of, named_units, services_of
+from torv.kernel.organisation import names_of_units
 
 sql = load(__file__)
 
@@ -33,6 +34,15 @@ async def list_statements(
         party=access.party, size=wanted.fetch,
     )  # fmt: skip
     note(tx, access, "read", detail={"statements": len(found[: wanted.size])})
+    return [await _with_units(tx, each) for each in found]
+
+
+async def list_promising(tx: Tx, access: Access) -> list[UUID]:
+    """The agreements that promise something about a service; for people."""
+    if access.party is not None:
+        raise NotFound
+    found = await agreements_with_promises(tx)
+    note(tx, access, "read", detail={"agreements": len(found)})
     return found
 
 
@@ -48,7 +58,7 @@ async def read_statement(
     sealed = await tx.maybe(
         LevelStatement, sql.statement_of, agreement_id=agreement_id, month=month.first, version=version
     )
-    return sealed or await _so_far(tx, agreement_id, month, version)
+    return await _with_units(tx, sealed or await _so_far(tx, agreement_id, month, version))
 
 
 async def check_partner(tx: Tx, access: Access, agreement_id: UUID) -> None:
@@ -86,7 +96,8 @@ async def _so_far(tx: Tx, agreement_id: UUID, month: Month, version: int | None)
     agreement, now = await in_force(tx, agreement_id), clock.now()
     until = min(month.ends, now.replace(second=0, microsecond=0))
     is_in_force = agreement.begins is not None and agreement.begins < month.ends and agreement.ends > month.begins
-    if version not in (None, 0) or until <= month.begins or not is_in_force or not services_of(agreement):
+    is_gone = month.first < await tx.value(sql.forgotten_before)
+    if version not in (None, 0) or is_gone or until <= month.begins or not is_in_force or not services_of(agreement):
         raise NotFound
     gathered: int = await tx.value(sql.progress)
     content = await reckon(tx, agreement, month, until)
@@ -94,6 +105,16 @@ async def _so_far(tx: Tx, agreement_id: UUID, month: Month, version: int | None)
         id=None, agreement_id=agreement_id, partner_id=agreement.partner_id, month=month.first, version=0,
         reason="not_over", hash=hash_of(content), content=content, gathered_to=gathered, sealed_at=None,
     )  # fmt: skip
+
+
+async def _with_units(tx: Tx, statement: LevelStatement) -> LevelStatement:
+    """A statement with the names of the units that it names by their ids; as they were when its month ended."""
+    ids = named_units(statement.content)
+    if not ids:
+        return statement
+    month = Month(year=statement.month.year, month=statement.month.month)
+    day = min(month.next.first - timedelta(days=1), clock.today())
+    return replace(statement, units=await names_of_units(tx, ids, day))
 
 
 async def _note(tx: Tx, access: Access, new: NewNotice) -> Notice:

@@ -1,6 +1,6 @@
 """Wording: a statement as a person reads it, in Danish."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,8 @@ METRICS = {
 RULES = {
     "caller": "kalderens egen fejl", "agreement": "afvist efter en aftale",
     "move": "tilbageholdt eller afbrudt af en flytning",
-    "municipality": "ydelsen var ikke tilkoblet", "platform": "Torv kunne ikke", "other": "ukendt udfald",
+    "municipality": "ydelsen var ikke tilkoblet", "platform": "Torv kunne ikke",
+    "unknown": "intet udfald i loggen", "other": "ukendt udfald",
     "own_fault": "kommunens eget forhold", "maintenance": "varslet arbejde", "outside_hours": "uden for servicetiden",
 }  # fmt: skip
 
@@ -35,13 +36,14 @@ RULES = {
 def text_of(statement: LevelStatement) -> str:
     """The statement in plain Danish, line by line; ends with a line break."""
     content = statement.content
+    names = {str(each.id): each.name for each in statement.units}
     version = f"Udgave {statement.version}: " if statement.version else ""
     lines = [
         f"Opgørelse af service, {MONTHS[statement.month.month - 1]} {statement.month.year}",
         f"Aftale: {content['title']} ({content['agreement']})",
         f"Leverandør: CVR {content['partner']}",
         _capital(version + REASONS[statement.reason]),
-        "", *_lines(content), *_services(content), *_notices(content), *_basis(content),
+        "", *_lines(content), *_services(content, names), *_notices(content), *_basis(content),
         f"Kontrolsum: {statement.hash}",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
@@ -87,7 +89,7 @@ def _details(line: Plain) -> Iterator[str]:
         yield f"  Bod: {number(line['remedy_percent'])} %, for leverandørens del af måneden {own} %"
 
 
-def _services(content: Plain) -> Iterator[str]:
+def _services(content: Plain, names: Mapping[str, str | None]) -> Iterator[str]:
     for each in content["services"]:
         time = each["time"]
         yield f"{_capital(each['service'])} i alt: {each['calls']} kald i {each['minutes']} minutter"
@@ -95,6 +97,9 @@ def _services(content: Plain) -> Iterator[str]:
             f"  Tid hos modulet {_seconds(time['module_us'])} s, hos Torv {_seconds(time['torv_us'])} s, "
             f"tilbageholdt {_seconds(time['held_us'])} s"
         )
+        for part in each.get("units", ()):
+            where = "Resten af kommunen" if part["unit"] is None else names.get(part["unit"]) or part["unit"]
+            yield f"  {where}: {part['calls']} kald i {part['minutes']} minutter"
         yield ""
 
 

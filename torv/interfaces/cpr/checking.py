@@ -31,6 +31,7 @@ _PRINTABLE = bytes(range(0x20, 0x7F)) + bytes(range(0xA0, 0x100))
 _DANISH_IN_UTF8 = tuple(letter.encode() for letter in "æøåé")
 _LAST, _USED = LAST.encode(), frozenset(record.encode() for record in USED)
 _STATUS, _CURRENT = slice(23, 25), slice(13, 23)
+_STATUSES = frozenset(status.encode() for status in STATUSES)
 _REPLACED = {b"50", b"60"}  #: status of a number that is deleted or changed
 _KEPT_VERDICTS = 100_000
 _SPREAD = 2_654_435_761  #: Knuth's multiplier: neighbours in number are dealt to different parts
@@ -199,7 +200,7 @@ def _kind(record: str, field: Field) -> str:
 def _verdicts(kind: str, length: int) -> _Verdicts:
     """One set of verdicts for all fields of a kind."""
     judges: dict[str, Callable[[bytes], bool]] = {
-        "status": lambda text: text.decode() in STATUSES,
+        "status": _STATUSES.__contains__,
         "digits": lambda text: not text.strip() or (len(text) == length and text.isdigit()),
         "date": _is_date, "minute": _is_minute, "cpr": _is_cpr,
         "cpr-or-none": lambda text: not text.strip(b" 0") or _is_cpr(text),

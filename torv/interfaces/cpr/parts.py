@@ -1,14 +1,16 @@
 """Parts: what a file says, part by part, as the kernel takes it in.
 
-Of a large file, a process of its own reads and packs, while this one and the database write what is there already.
+Of a large file, processes of their own read and pack, while this one and the database write what is there already.
 """
 
+import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from fcntl import F_SETPIPE_SZ, fcntl
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,8 +23,9 @@ from torv.interfaces.cpr.models import Extract
 from torv.interfaces.cpr.reading import read_person
 from torv.kernel.persons import ImportedPerson, PackedPersons, pack
 
-AHEAD = 1_000_000  #: bytes that may wait between the processes: two or three parts
-LARGE = 4_000_000  #: bytes of a file that is worth a process
+AHEAD = 1_000_000  #: bytes that may wait between this process and one that reads: two or three parts
+LARGE = 4_000_000  #: bytes of a file that is worth processes
+READERS = 2  #: of them; more would read faster than one database writes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,23 +37,34 @@ class Part:
     unknown: list[dict[str, object]]
 
 
+Parts = Generator[Part, None, None]
 Said = Part | OSError | None  #: what the other process says; None: somebody has touched the file
 
 
 @contextmanager
 def reader(path: Path) -> Iterator["Reader"]:
-    """What reads a file. Raises OSError. A large one's process starts at once, to be ready when it is needed."""
+    """What reads a file. Raises OSError. A large one's processes start at once, to be ready when they are needed."""
     if path.stat().st_size < LARGE:
         yield Reader()
         return
-    command = [sys.executable, "-m", "torv.interfaces.cpr.apart"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=AHEAD, pipesize=AHEAD
-    ) as process:
-        try:
-            yield ApartReader(process)
-        finally:
-            process.kill()
+    with ExitStack() as open_files:
+        given, givers = zip(*(_pipe(open_files) for _ in range(READERS)), strict=True)
+        numbers = [giver.fileno() for giver in givers]
+        command = [sys.executable, "-m", "torv.interfaces.cpr.apart", *map(str, numbers)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=numbers) as process:
+            try:
+                for giver in givers:
+                    giver.close()  # only theirs is left: it ends when they do
+                yield ApartReader(process, given)
+            finally:
+                process.kill()
+
+
+def _pipe(open_files: ExitStack) -> tuple[BinaryIO, BinaryIO]:
+    """Both ends of a pipe in which some parts can wait."""
+    taker, giver = os.pipe()
+    fcntl(giver, F_SETPIPE_SZ, AHEAD)
+    return open_files.enter_context(os.fdopen(taker, "rb", AHEAD)), open_files.enter_context(os.fdopen(giver, "wb"))
 
 
 class Reader:
@@ -58,35 +72,48 @@ class Reader:
 
     writers = 1  #: how many parts are worth writing at a time
 
-    def parts(self, extract: Extract, numbers: Sequence[int]) -> Iterator[Part]:
-        """The parts with these numbers, in order. Raises CprFileChanged if somebody touches the file meanwhile."""
-        with extract.path.open("rb") as file:
-            for number in numbers:
-                yield read_part(file, extract, number)
+    def parts(self, extract: Extract, numbers: Sequence[int]) -> list[Parts]:
+        """The parts with these numbers, in iterators that may be asked at the same time.
+
+        They raise CprFileChanged if somebody touches the file meanwhile.
+        """
+        return [read_parts(extract, numbers)]
 
 
 class ApartReader(Reader):
-    """Has another process read; see apart.py."""
+    """Has other processes read; see apart.py."""
 
     writers = 2  # one waits for the disk while the other's statements run
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
-        self._process = process
+    def __init__(self, process: "subprocess.Popen[bytes]", given: Sequence[BinaryIO]) -> None:
+        self._process, self._given = process, given
 
-    def parts(self, extract: Extract, numbers: Sequence[int]) -> Iterator[Part]:
-        """As in Reader. Raises EOFError or BrokenPipeError if the process has been ended."""
-        told, given = self._process.stdin, self._process.stdout
+    def parts(self, extract: Extract, numbers: Sequence[int]) -> list[Parts]:
+        """As in Reader. Raises BrokenPipeError, the iterators EOFError, if the processes have been ended."""
+        told = self._process.stdin
         assert told is not None
-        assert given is not None
-        pickle.dump((extract, numbers), told, pickle.HIGHEST_PROTOCOL)
+        shares = [numbers[first :: len(self._given)] for first in range(len(self._given))]
+        pickle.dump((extract, shares), told, pickle.HIGHEST_PROTOCOL)
         told.flush()
-        for _ in numbers:
-            said: Said = pickle.load(given)  # noqa: S301 from the process that we have started
-            if said is None:
-                raise CprFileChanged
-            if isinstance(said, OSError):
-                raise said
-            yield said
+        return [_given_parts(given, len(share)) for given, share in zip(self._given, shares, strict=True)]
+
+
+def _given_parts(given: BinaryIO, count: int) -> Parts:
+    """What one of the processes gives."""
+    for _ in range(count):
+        said: Said = pickle.load(given)  # noqa: S301 from a process that we have started
+        if said is None:
+            raise CprFileChanged
+        if isinstance(said, OSError):
+            raise said
+        yield said
+
+
+def read_parts(extract: Extract, numbers: Sequence[int]) -> Parts:
+    """The parts with these numbers, in order. Raises CprFileChanged, OSError."""
+    with extract.path.open("rb") as file:
+        for number in numbers:
+            yield read_part(file, extract, number)
 
 
 def read_part(file: BinaryIO, extract: Extract, number: int) -> Part:

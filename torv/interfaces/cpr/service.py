@@ -5,7 +5,7 @@ database works on these.
 """
 
 import asyncio
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from torv.interfaces.cpr.errors import CprFileOutdated
 from torv.interfaces.cpr.layouts import FIRST, LAST, layouts
 from torv.interfaces.cpr.lines import USED
 from torv.interfaces.cpr.models import Extract, Imported, Report, Stage
-from torv.interfaces.cpr.parts import Part, Reader, read_persons, reader
+from torv.interfaces.cpr.parts import Part, Parts, Reader, read_persons, reader
 from torv.kernel.persons import ImportedPerson, ImportResult, find_person_by_cpr, import_packed, pack
 
 sql = load(__file__)
@@ -83,9 +83,9 @@ async def _import_parts(
     ready: asyncio.Queue[Part | None] = asyncio.Queue(reads.writers)
 
     async def read() -> None:
-        parts = reads.parts(extract, waiting)
-        while (part := await _following(parts)) is not None:
-            await ready.put(part)
+        async with asyncio.TaskGroup() as reading:
+            for parts in await asyncio.to_thread(reads.parts, extract, waiting):
+                reading.create_task(_hand_on(parts, ready))
         for _ in range(reads.writers):
             await ready.put(None)
 
@@ -100,10 +100,23 @@ async def _import_parts(
             for work in (read, *[write] * reads.writers):
                 tasks.create_task(work())
     except BaseExceptionGroup as group:
-        raise group.exceptions[0] from None
+        raise _first(group) from None
 
 
-async def _following(parts: Iterator[Part]) -> Part | None:
+async def _hand_on(parts: Parts, ready: "asyncio.Queue[Part | None]") -> None:
+    with closing(parts):
+        while (part := await _following(parts)) is not None:
+            await ready.put(part)
+
+
+def _first(failed: BaseException) -> BaseException:
+    """What went wrong first, in groups of groups."""
+    while isinstance(failed, BaseExceptionGroup):
+        failed = failed.exceptions[0]
+    return failed
+
+
+async def _following(parts: Parts) -> Part | None:
     """The next part, read in a thread; nobody leaves while that is at work. None after the last."""
     reading = asyncio.ensure_future(asyncio.to_thread(next, parts, None))
     try:

@@ -23,9 +23,12 @@ _HOLDERS = {"mother": "0003", "father": "0004"}
 
 
 def write_extract(path: Path, *, persons: int, seed: int) -> int:
-    """Write a valid extract about made-up people; gives the number of its records. The same seed, the same file."""
+    """Write a valid extract about made-up people; gives the number of its records. The same seed, the same file.
+
+    Raises FileExistsError: what is there may be somebody's real extract.
+    """
     records = 0
-    with path.open("w", encoding=ENCODING, newline="\r\n") as file:
+    with path.open("x", encoding=ENCODING, newline="\r\n") as file:
         print(_line(FIRST, sort="0" * 10, task=TASK, produced_on=f"{NOW:%Y%m%d}", previous_on="0" * 8), file=file)
         for citizen in citizens(persons, seed):
             lines = list(lines_of(citizen))

@@ -13,13 +13,12 @@ from torv.kernel.identity.models import (
     User,
 )
 from torv.kernel.identity.roles import assign_role, create_role, end_assignment
-from torv.kernel.identity.rules import TAKE_LIMITS, decide
+from torv.kernel.identity.rules import can_be_kept, decide
 from torv.kernel.identity.service import create_user, lock_user
-from torv.kernel.identity.sessions import confirm_password, find_caller, rights_of_user, sign_out
+from torv.kernel.identity.sessions import act_for_user, confirm_password, find_caller, sign_out
 
 __all__ = [
     "ADMINISTRATOR",
-    "TAKE_LIMITS",
     "Assignment",
     "LastAdministrator",
     "NewAssignment",
@@ -31,8 +30,10 @@ __all__ = [
     "Session",
     "User",
     "UserLocked",
+    "act_for_user",
     "address_of",
     "assign_role",
+    "can_be_kept",
     "confirm_password",
     "create_role",
     "create_user",
@@ -41,7 +42,6 @@ __all__ = [
     "find_caller",
     "lock_user",
     "open_session",
-    "rights_of_user",
     "routes",
     "sign_out",
 ]

@@ -48,6 +48,15 @@ class SessionUser:
     session_id: UUID
     is_stale: bool  #: not noted as in use for a minute
     rights: list[dict[str, Any]]
+    unit_id: UUID | None  #: of their positions, if that is just one
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActedFor:
+    """A user for whom a program acts, as they lie in the database."""
+
+    rights: list[dict[str, Any]]
+    unit_id: UUID | None  #: of their positions, if that is just one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -74,22 +74,28 @@ select :token_hash, id, :address_hash from identity.users where id = :user_id an
 delete from identity.sessions where user_id = :user_id and began_at < clock_timestamp() - interval '90 days';
 
 -- name: user_of_session
--- The user of a session in force, with the roles that are not taken back.
+-- The user of a session in force, with the roles that are not taken back, and the unit of their positions if that is one.
 select u.id, u.name, s.id as session_id, s.seen_at < clock_timestamp() - interval '1 minute' as is_stale,
     coalesce((
         select jsonb_agg(jsonb_build_object('role', r.name, 'permits', r.permits, 'categories', r.categories, 'units', a.units, 'kle', a.kle,
             'sensitivity', a.sensitivity, 'valid_from', a.valid_from, 'valid_to', a.valid_to) order by a.id)
-        from identity.assignments a join identity.roles r on r.id = a.role_id where a.user_id = u.id and a.ended_at is null), '[]') as rights
+        from identity.assignments a join identity.roles r on r.id = a.role_id where a.user_id = u.id and a.ended_at is null), '[]') as rights,
+    (select case when count(distinct p.unit_id) = 1 then (array_agg(p.unit_id))[1] end from organisation.v_positions p
+     where p.employee_id = u.employee_id and p.valid_from <= d.day and d.day < p.valid_to) as unit_id
 from identity.v_sessions_in_force s join identity.users u on u.id = s.user_id
+cross join (select (clock_timestamp() at time zone 'Europe/Copenhagen')::date as day) d
 where s.token_hash = :token_hash;
 
--- name: rights_of_user
--- The roles of a user that are not taken back; no row for somebody who is locked or unknown.
+-- name: user_acted_for
+-- The roles of a user that are not taken back, and the unit of their positions; no row for somebody who is locked or unknown.
 select coalesce((
         select jsonb_agg(jsonb_build_object('role', r.name, 'permits', r.permits, 'categories', r.categories, 'units', a.units, 'kle', a.kle,
             'sensitivity', a.sensitivity, 'valid_from', a.valid_from, 'valid_to', a.valid_to) order by a.id)
-        from identity.assignments a join identity.roles r on r.id = a.role_id where a.user_id = u.id and a.ended_at is null), '[]') as rights
-from identity.users u where u.id = :user_id and u.locked_at is null;
+        from identity.assignments a join identity.roles r on r.id = a.role_id where a.user_id = u.id and a.ended_at is null), '[]') as rights,
+    (select case when count(distinct p.unit_id) = 1 then (array_agg(p.unit_id))[1] end from organisation.v_positions p
+     where p.employee_id = u.employee_id and p.valid_from <= d.day and d.day < p.valid_to) as unit_id
+from identity.users u cross join (select (clock_timestamp() at time zone 'Europe/Copenhagen')::date as day) d
+where u.id = :user_id and u.locked_at is null;
 
 -- name: touch_session
 -- Notes that a session is in use; at most once a minute, so that reading does not become writing.

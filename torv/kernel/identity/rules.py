@@ -16,6 +16,7 @@ OWN = "own"  #: the operation everybody may do: see and end one's own sessions, 
 #: Services where a role with limits is worth something: they filter their rows by the permit, or (persons and
 #: classification) have no rows that bear what limits are about. Elsewhere such a role permits nothing.
 TAKE_LIMITS = frozenset({"persons", "classification", "organisation", "events"})
+TAKE_UNITS = frozenset({"records"})  #: the same for services whose rows bear a unit, and nothing else of it
 
 _MENDER = "Systemadministratoren"
 #: check -> English reason, Danish reason; in the order in which they run
@@ -68,12 +69,18 @@ def _first_failing(right: Right, demand: Demand, today: date) -> str | None:
     operations = right.permits.get(demand.service, frozenset()) | right.permits.get(ALL, frozenset())
     if not operations:
         return "service"
-    if right.scope.is_limited and demand.service not in TAKE_LIMITS:
+    if not can_be_kept(right.scope, demand.service, keeps_units=demand.keeps_units):
         return "limits"
     if operations.isdisjoint((demand.operation, ALL)):
         return "operation"
     is_covered = demand.category is None or not right.scope.categories.isdisjoint((demand.category, ALL))
     return None if is_covered else "category"
+
+
+def can_be_kept(scope: Scope, service: str, *, keeps_units: bool) -> bool:
+    """Whether a service can keep to the rows that a permit reaches, or (`keeps_units`) whoever asks does."""
+    is_by_unit = (scope.kle, scope.sensitivity) == (None, None) and (keeps_units or service in TAKE_UNITS)
+    return service in TAKE_LIMITS or is_by_unit or not scope.is_limited
 
 
 def _permit(caller: Caller, demand: Demand, rights: Iterable[Right], request_id: UUID) -> Access:

@@ -2,10 +2,10 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from torv.base.access import Access, Caller, CallerKind, Right
+from torv.base.access import Access, Caller, CallerKind
 from torv.base.db import Tx
 from torv.base.errors import NotFound, WrongPassword
 from torv.base.sql import load
@@ -13,7 +13,7 @@ from torv.base.trail import Entry, note
 from torv.kernel.identity import passwords, rules
 from torv.kernel.identity.errors import UserLocked
 from torv.kernel.identity.known import Question, forget_callers, remembered
-from torv.kernel.identity.models import Attempts, Session, SessionUser, StoredUser, User
+from torv.kernel.identity.models import ActedFor, Attempts, Session, SessionUser, StoredUser, User
 
 sql = load(__file__)
 
@@ -95,16 +95,18 @@ async def find_caller(tx: Tx, token: str) -> Caller | None:
         await tx.run(sql.touch_session, token_hash=token_hash)
     caller = Caller(
         kind=CallerKind.USER, id=found.id, name=found.name, session_id=found.session_id,
-        rights=tuple(rules.right_of(each) for each in found.rights),
+        rights=tuple(rules.right_of(each) for each in found.rights), unit_id=found.unit_id,
     )  # fmt: skip
     question.remember(token_hash, caller)
     return caller
 
 
-async def rights_of_user(tx: Tx, user_id: UUID) -> tuple[Right, ...] | None:
-    """The roles of a user as they are now, for a program that acts for them; None if they are locked or unknown."""
-    rights = await tx.value(sql.rights_of_user, user_id=user_id)
-    return None if rights is None else tuple(rules.right_of(each) for each in rights)
+async def act_for_user(tx: Tx, program: Caller) -> Caller | None:
+    """A program with the roles and the unit of the user it acts for, as they are now; None if they are locked."""
+    found = await tx.maybe(ActedFor, sql.user_acted_for, user_id=program.on_behalf_of)
+    if found is None:
+        return None
+    return replace(program, rights=tuple(rules.right_of(each) for each in found.rights), unit_id=found.unit_id)
 
 
 async def confirm_password(tx: Tx, access: Access, user_id: UUID, password: str) -> WrongPassword | None:

@@ -1,7 +1,7 @@
 """Organisation: the municipality's units as a tree over time, its employees, their positions and who leads."""
 
 from torv.kernel.organisation.api import routes
-from torv.kernel.organisation.errors import EmployeeUnknown, PositionStray, UnitMisplaced, UnitUnknown
+from torv.kernel.organisation.errors import EmployeeUnknown, PositionStray, UnitAnchored, UnitMisplaced, UnitUnknown
 from torv.kernel.organisation.exchange import (
     document_of,
     export_organisation,
@@ -45,6 +45,15 @@ from torv.kernel.organisation.service import (
     move_unit,
     rename_unit,
 )
+from torv.kernel.organisation.tree import (
+    NamedUnit,
+    Tree,
+    anchor_unit,
+    load_tree,
+    names_of_units,
+    release_anchor,
+    units_above,
+)
 
 __all__ = [
     "Employee",
@@ -52,6 +61,7 @@ __all__ = [
     "EmployeeUnknown",
     "ImportSummary",
     "Moment",
+    "NamedUnit",
     "NewEmployee",
     "NewPosition",
     "NewUnit",
@@ -60,10 +70,13 @@ __all__ = [
     "Placement",
     "Position",
     "PositionStray",
+    "Tree",
     "Unit",
+    "UnitAnchored",
     "UnitHistory",
     "UnitMisplaced",
     "UnitUnknown",
+    "anchor_unit",
     "appoint",
     "change_employee",
     "close_unit",
@@ -79,12 +92,16 @@ __all__ = [
     "list_positions",
     "list_staff",
     "list_units",
+    "load_tree",
     "move_unit",
+    "names_of_units",
     "read_document",
     "read_employee",
     "read_unit",
     "read_unit_history",
+    "release_anchor",
     "rename_unit",
     "routes",
+    "units_above",
     "unknown_units",
 ]

@@ -24,6 +24,13 @@ class UnitMisplaced(TorvError):
     danish = "Den {day} ville enheden {unit} stå under sig selv, eller en enhed over den ville ikke findes."
 
 
+class UnitAnchored(TorvError):
+    """From {day} the unit {unit} would come below a unit with a supplier of its own, or out from below it."""
+
+    status, code = 409, "unit_anchored"
+    danish = "Fra {day} ville enheden {unit} komme ind under en enhed med sin egen leverandør, eller ud derfra."
+
+
 class PositionStray(TorvError):
     """On {day} the position {position} would lack its unit or its employee."""
 

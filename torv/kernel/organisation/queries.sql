@@ -216,3 +216,44 @@ where v.employee_id = :id and v.known_from <= :known and :known < v.known_to ord
 select p.unit_id, u.version, p.valid_from, nullif(p.valid_to, 'infinity') as valid_to, p.name, p.kind, p.parent_id
 from organisation.unit_periods p join organisation.units u on u.id = p.unit_id
 where p.unit_id = :id and p.known_from <= :known and :known < p.known_to order by p.valid_from;
+
+-- name: tree_known_at
+-- When the tree was last written to.
+select known_at from organisation.tree;
+
+-- name: all_places
+-- Where each unit stands, and from which day on; in order.
+select unit_id, above, valid_from from organisation.v_unit_paths order by unit_id, valid_from;
+
+-- name: above_of
+-- A unit and those above it, the root first, as they stand on a day; null if there is no such unit.
+select organisation.above(:id, :day);
+
+-- name: anchor_unit
+-- Notes that something rests on a unit.
+insert into organisation.anchors (unit_id, rests) values (:id, :rests) on conflict do nothing;
+
+-- name: release_anchor
+-- What rested on a unit does no longer.
+delete from organisation.anchors where unit_id = :id and rests = :rests;
+
+-- name: first_torn_unit
+-- A unit that would come below an anchored unit, or out from below one, and from which day on: compared with where it stood before :known, or stands.
+with anchored as (select array_agg(distinct unit_id) as ids from organisation.anchors having count(*) > 0),
+paths as (
+    select p.unit_id, p.valid_from, p.valid_to, p.known_from < :known::timestamptz as is_old, p.known_to = 'infinity' as is_now,
+        array(select each from unnest(string_to_array(p.path::text, '.')::uuid[]) each where each = any(anchored.ids) order by each) as under
+    from organisation.unit_paths p cross join anchored where p.known_to = 'infinity' or p.known_to = :known),
+stood as (
+    select distinct on (unit_id) unit_id, under from paths
+    order by unit_id, is_old desc, valid_from <= :day::date desc, case when valid_from <= :day then valid_from end desc, valid_from),
+stands as (
+    (select distinct on (unit_id) unit_id, under, valid_from from paths where is_now
+     order by unit_id, valid_from <= :day desc, case when valid_from <= :day then valid_from end desc, valid_from)
+    union all select unit_id, under, valid_from from paths where is_now and valid_to > :day)
+select stands.unit_id as id, stands.valid_from as day from stands join stood using (unit_id)
+where stands.under <> stood.under order by stands.valid_from limit 1;
+
+-- name: unit_names
+-- The names of some units on a day.
+select u.id, organisation.name_of(u.id, :day) as name from unnest(:ids::uuid[]) u (id) order by u.id;

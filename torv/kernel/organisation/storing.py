@@ -11,13 +11,13 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from torv.base import db
+from torv.base import clock, db, lease
 from torv.base.db import Tx
 from torv.base.errors import PersonUnknown
 from torv.base.sql import load
 from torv.base.text import sort_key
 from torv.kernel.organisation import rules
-from torv.kernel.organisation.errors import EmployeeUnknown, PositionStray, UnitMisplaced, UnitUnknown
+from torv.kernel.organisation.errors import EmployeeUnknown, PositionStray, UnitAnchored, UnitMisplaced, UnitUnknown
 from torv.kernel.organisation.models import Employee, ImportSummary, Period, Position, UnitHistory
 
 sql = load(__file__)
@@ -25,6 +25,7 @@ db.names_constraint("unit_periods_parent_known", UnitUnknown)
 db.names_constraint("positions_unit_known", UnitUnknown)
 db.names_constraint("positions_employee_known", EmployeeUnknown)
 db.names_constraint("employees_person_known", PersonUnknown)
+db.names_constraint("anchors_unit_known", UnitUnknown)
 
 V = TypeVar("V", UnitHistory, Employee, Position)
 
@@ -102,7 +103,7 @@ def histories(stored: Iterable[StoredPeriod]) -> dict[UUID, UnitHistory]:
 async def store_units(
     tx: Tx, known: datetime, before: Mapping[UUID, UnitHistory], after: Sequence[UnitHistory]
 ) -> ImportSummary:
-    """Store what differs, and work out where everything stands. Raises UnitUnknown or UnitMisplaced."""
+    """Store what differs, and work out where everything stands. Raises UnitUnknown, UnitMisplaced or UnitAnchored."""
     summary, fresh, changed = _compare(before, after)
     closed, added = [], []
     for unit in (*fresh, *changed):
@@ -123,6 +124,15 @@ async def _derive_paths(tx: Tx, known: datetime) -> None:
     misplaced = await tx.maybe(Misfit, sql.first_misplaced_unit)
     if misplaced is not None:
         raise UnitMisplaced(unit=str(misplaced.id), day=str(misplaced.day))
+    await check_anchors(tx, known)
+    await lease.raise_generation(tx)  # every process knows the tree
+
+
+async def check_anchors(tx: Tx, known: datetime) -> None:
+    """Raises UnitAnchored where a unit would come below an anchored one, or out from below it, now or as is planned."""
+    torn = await tx.maybe(Misfit, sql.first_torn_unit, known=known, day=clock.today())
+    if torn is not None:
+        raise UnitAnchored(unit=str(torn.id), day=str(torn.day))
 
 
 async def store_employees(

@@ -5,8 +5,9 @@ which are few; so forgiving costs nearly nothing, however many persons there are
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torv.base.db import Tx
 from torv.base.sql import load
@@ -18,6 +19,7 @@ sql = load(__file__)
 NAME, ADDRESS = "name", "address"
 MOST = 8  #: words of a search that count; names of more are found by the first of them
 LIKE = 40  #: words that are looked at for each
+PART = 3  #: letters that each part of a word has at least, where one word may be two
 
 Word = tuple[str, str, bool]  #: kind, the word, whether somebody bears it who is not protected
 
@@ -67,9 +69,17 @@ async def what_is_meant(tx: Tx, text: str | None, kind: str, *, sees_hidden: boo
     return query_for(asked, known)
 
 
-def query_for(asked: Iterable[str], known: Mapping[str, set[str]]) -> str:
-    """Each word as it is typed, the beginning of a longer one, or another way to write it; numbers only as they are."""
-    return " & ".join(f"({_either(word, known.get(word, set()))})" for word in asked)
+def query_for(asked: Sequence[str], known: Mapping[str, set[str]]) -> str:
+    """Each word as it is typed, the beginning of a longer one, or another way to write it; numbers only as they are.
+
+    Two words may also be one, and a word that does not exist may be two: Anne Marie, Annemarie.
+    """
+    terms = [f"({_either(word, known.get(word, set()))})" for word in asked]
+    ways = [" & ".join(terms)]
+    for place, (word, following) in enumerate(pairwise(asked)):
+        if word.isalpha() and following.isalpha():
+            ways.append(" & ".join([*terms[:place], f"'{word}{following}'", *terms[place + 2 :]]))
+    return " | ".join(ways)
 
 
 def _either(word: str, known: set[str]) -> str:
@@ -78,4 +88,5 @@ def _either(word: str, known: set[str]) -> str:
         return f"'{word}'"
     sound, exists = sound_key(word), word in known
     meant = sorted(each for each in known if sound_key(each) == sound or (not exists and is_near(word, each)))
-    return " | ".join([f"'{word}':*", *(f"'{each}'" for each in meant if not each.startswith(word))])
+    parts = [] if exists else [f"'{word[:at]}' & '{word[at:]}'" for at in range(PART, len(word) - PART + 1)]
+    return " | ".join([f"'{word}':*", *(f"'{each}'" for each in meant if not each.startswith(word)), *parts])

@@ -10,18 +10,35 @@ from torv.kernel.records.buckets import (
     sum_digests,
     touched_buckets,
 )
-from torv.kernel.records.models import Bucket, Held, LateContent, LateWrite, NewRecord, Record, RecordType, TimelineLine
-from torv.kernel.records.service import (
+from torv.kernel.records.errors import UnitNeeded
+from torv.kernel.records.holding import (
     close_fence,
-    declare_type,
-    follow_records,
+    dissolve_holding,
     hand_over,
     has_records_after,
+    key_of,
+    split_holding,
+    stand_inside,
+    unit_in,
+)
+from torv.kernel.records.models import (
+    Bucket,
+    Followed,
+    Held,
+    LateContent,
+    LateWrite,
+    NewRecord,
+    Record,
+    RecordType,
+    TimelineLine,
+)
+from torv.kernel.records.service import (
+    declare_type,
+    follow_records,
     late_writes,
     read_late_write,
     read_record,
     record_types,
-    stand_inside,
     write_record,
 )
 from torv.kernel.records.timeline import derive_again, list_timeline
@@ -30,6 +47,7 @@ __all__ = [
     "BUCKETS",
     "STREAM",
     "Bucket",
+    "Followed",
     "Held",
     "LateContent",
     "LateWrite",
@@ -37,14 +55,17 @@ __all__ = [
     "Record",
     "RecordType",
     "TimelineLine",
+    "UnitNeeded",
     "bucket_of",
     "close_fence",
     "declare_type",
     "derive_again",
     "digest_of",
+    "dissolve_holding",
     "follow_records",
     "hand_over",
     "has_records_after",
+    "key_of",
     "late_writes",
     "list_timeline",
     "read_buckets",
@@ -52,8 +73,10 @@ __all__ = [
     "read_record",
     "record_types",
     "routes",
+    "split_holding",
     "stand_inside",
     "sum_digests",
     "touched_buckets",
+    "unit_in",
     "write_record",
 ]

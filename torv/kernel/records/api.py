@@ -9,8 +9,10 @@ from fastapi import Query
 from torv.base import clock
 from torv.base.errors import BindingMoved
 from torv.base.http import Answer, Call, Routes
+from torv.base.marks import read_mark, read_unit
 from torv.base.pages import DEFAULT_SIZE, Cursor, Page, Size
 from torv.kernel.records import service, timeline
+from torv.kernel.records.buckets import STREAM
 from torv.kernel.records.models import LateContent, LateWrite, NewRecord, Record, TimelineLine
 
 routes = Routes("/api/v1/records", "records")
@@ -23,10 +25,21 @@ class FeedPage:
     more: bool
 
 
+def named_unit(call: Call) -> UUID | None:
+    """The unit that what is written belongs to: of the call it follows from, by our own mark, else as Torv-Unit says.
+
+    Raises MalformedRequest.
+    """
+    headers = call.request.headers
+    marked = read_mark(call.engine.keys, headers.get("torv-call")).unit_id
+    return marked or read_unit(headers.get("torv-unit"))
+
+
 @routes.writes("", "write", None, keeps_own_keys=True, status_code=201, response_model=Record)
 async def write_record(call: Call, new: NewRecord) -> Answer | BindingMoved:
     """Write a version of a record; the same Idempotency-Key gives the same answer again."""
-    record = await service.write_record(call.tx, call.access, new=new, key=call.idempotency_key())
+    unit_id = named_unit(call)
+    record = await service.write_record(call.tx, call.access, new=new, key=call.idempotency_key(), unit_id=unit_id)
     if isinstance(record, BindingMoved):
         return record
     replayed = any((entry.detail or {}).get("replayed") for entry in call.tx.notes)
@@ -44,13 +57,13 @@ async def follow_records(
     """The versions of a capability beyond a position; waits up to `wait` seconds for the first."""
     deadline = clock.ticks() + wait
     while True:
+        news = call.engine.listener.news(STREAM.name)
         async with call.reading() as tx:
-            records = await service.follow_records(tx, call.access, capability=capability, after=after, size=limit)
-        left = deadline - clock.ticks()
-        if records or left <= 0:
-            position = records[-1].position or after if records else after
-            return FeedPage(records=records, position=position, more=len(records) == limit)
-        await call.engine.listener.wait(min(left, 1.0))
+            found = await service.follow_records(tx, call.access, capability=capability, after=after, size=limit)
+        left, after = deadline - clock.ticks(), found.position
+        if found.records or left <= 0:
+            return FeedPage(records=found.records, position=after, more=len(found.records) == limit)
+        await news.within(min(left, 1.0))
         await call.renew_permit()
 
 

@@ -11,9 +11,11 @@ from uuid import UUID
 
 import rfc8785
 
+from torv.base import clock
 from torv.base.db import Tx
 from torv.base.feed import Stream
 from torv.base.sql import load
+from torv.kernel.records.holding import key_of
 from torv.kernel.records.models import Bucket, Numbered, RecordType
 
 sql = load(__file__)
@@ -39,31 +41,45 @@ def sum_digests(digests: Iterable[bytes]) -> bytes:
 
 
 async def read_buckets(tx: Tx, capability: str, record_type: str) -> dict[int, Bucket]:
-    """The digests of a type, by number; a bucket without records is not there."""
+    """The digests of a type in all units together, by number; a bucket without records is not there."""
+    by_number: dict[int, list[Bucket]] = defaultdict(list)
+    for each in await tx.all(Bucket, sql.all_buckets, capability=capability, type=record_type):
+        by_number[each.number].append(each)
     return {
-        each.number: each for each in await tx.all(Bucket, sql.all_buckets, capability=capability, type=record_type)
+        number: Bucket(number=number, total=sum_digests(each.total for each in some), count=sum(b.count for b in some))
+        for number, some in by_number.items()
     }
 
 
-async def touched_buckets(tx: Tx, kind: RecordType, *, after: int, until: int) -> list[int]:
-    """The buckets with versions in the range of positions (after, until]."""
-    found = await tx.value(sql.touched_buckets, capability=kind.capability, type=kind.name, after=after, until=until)
+async def touched_buckets(
+    tx: Tx, kind: RecordType, *, after: int, until: int, unit_id: UUID | None = None
+) -> list[int]:
+    """The buckets of a holding with versions in the range of positions (after, until]."""
+    found = await tx.value(
+        sql.touched_buckets, capability=kind.capability, type=kind.name, key=key_of(kind.capability, unit_id),
+        after=after, until=until, day=clock.today(),
+    )  # fmt: skip
     return sorted(found or ())
 
 
 async def _number(tx: Tx, last: int, size: int) -> int:
     numbered = await tx.all(Numbered, sql.number_versions, last=last, size=size)
-    by_type: dict[tuple[str, str], list[Numbered]] = defaultdict(list)
+    by_kind: dict[tuple[str, str, UUID | None], list[Numbered]] = defaultdict(list)
     for each in numbered:
-        by_type[each.capability, each.type].append(each)
-    for (capability, record_type), versions in by_type.items():
-        await _add_to_buckets(tx, capability, record_type, versions)
+        by_kind[each.capability, each.type, each.unit_id].append(each)
+    for (capability, record_type, unit_id), versions in by_kind.items():
+        await _add_to_buckets(tx, capability, record_type, unit_id, versions)
     return len(numbered)
 
 
-async def _add_to_buckets(tx: Tx, capability: str, record_type: str, versions: list[Numbered]) -> None:
+async def _add_to_buckets(
+    tx: Tx, capability: str, record_type: str, unit_id: UUID | None, versions: list[Numbered]
+) -> None:
     numbers = sorted({each.bucket for each in versions})
-    known = await tx.all(Bucket, sql.buckets_of, capability=capability, type=record_type, numbers=numbers)
+    known = await tx.all(
+        Bucket, sql.buckets_of, capability=capability, type=record_type, unit_id=unit_id, numbers=numbers
+    )
+    last = {each.bucket: each.position for each in versions}  # they come in the order of their positions
     totals = {each.number: int.from_bytes(each.total, "big") for each in known}
     counts = {each.number: each.count for each in known}
     for each in versions:
@@ -74,8 +90,9 @@ async def _add_to_buckets(tx: Tx, capability: str, record_type: str, versions: l
     for number in numbers:
         total = totals[number].to_bytes(32, "big")
         await tx.run(
-            sql.upsert_bucket, capability=capability, type=record_type, number=number, total=total, count=counts[number]
-        )
+            sql.upsert_bucket, capability=capability, type=record_type, unit_id=unit_id, number=number, total=total,
+            count=counts[number], position=last[number],
+        )  # fmt: skip
 
 
 STREAM = Stream(name="records", waiting=sql.versions_are_waiting, number=_number)

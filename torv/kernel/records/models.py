@@ -24,6 +24,7 @@ class Record:
     id: UUID
     capability: str
     type: str
+    unit_id: UUID | None  #: of the call that led to the first version; None: the whole municipality
     version: int
     person_id: UUID | None
     body: dict[str, Any]
@@ -46,6 +47,14 @@ class NewRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Followed:
+    """A piece of the feed."""
+
+    records: list[Record]
+    position: int  #: everything up to here is in it, or out of reach
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TimelineLine:
     """A line in a person's timeline, derived from the latest version of a record."""
 
@@ -63,6 +72,7 @@ class LateWrite:
 
     id: UUID
     capability: str
+    unit_id: UUID | None  #: that the record is, or would have been, of
     release_id: UUID
     idempotency_key: str
     at: datetime
@@ -86,10 +96,12 @@ class Bucket:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Holder:
-    """Who holds a capability, and what the key of a write has led to before."""
+    """Who holds the record that is to be written, and what the key of a write has led to before."""
 
     release_id: UUID | None
     epoch: int | None
+    unit_id: UUID | None  #: of the record
+    is_unclear: bool  #: no unit was named, and the writer holds several and not the municipality
     earlier: UUID | None  #: the version written under the same key
     earlier_hash: bytes | None
     timeline: dict[str, str] | None  #: of the record's type, read inside the fence
@@ -119,6 +131,7 @@ class Stored:
 
     seq: int
     id: UUID
+    unit_id: UUID | None
     version: int
     person_id: UUID | None
     body: dict[str, Any]
@@ -130,6 +143,7 @@ class Numbered:
 
     capability: str
     type: str
+    unit_id: UUID | None
     bucket: int
     digest: bytes
     previous: bytes | None  #: digest of the version it replaces

@@ -7,6 +7,7 @@ from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
+from torv.base import clock
 from torv.base.access import ALL, Access
 from torv.base.clock import DENMARK
 from torv.base.db import Tx
@@ -59,8 +60,8 @@ async def derive_line(tx: Tx, capability: str, record_type: str, stored: Stored,
         await tx.run(sql.remove_line, id=stored.id)
         return
     await tx.run(
-        sql.upsert_line, id=stored.id, capability=capability, type=record_type, version=stored.version,
-        person_id=stored.person_id, at=line[0], text=line[1],
+        sql.upsert_line, id=stored.id, capability=capability, type=record_type, unit_id=stored.unit_id,
+        version=stored.version, person_id=stored.person_id, at=line[0], text=line[1],
     )  # fmt: skip
 
 
@@ -94,7 +95,8 @@ async def list_timeline(tx: Tx, access: Access, person_id: UUID, *, wanted: Want
     at, before = wanted.after or (None, None)
     lines = await tx.all(
         TimelineLine, sql.timeline_of, person_id=person_id, size=wanted.fetch,
-        categories=None if ALL in access.categories else sorted(access.categories),
+        categories=None if ALL in access.categories else sorted(access.categories), limits=access.row_limits(),
+        day=clock.today(),
         before_at=datetime.fromisoformat(at) if at else None, before_id=UUID(before) if before else None,
     )  # fmt: skip
     note(tx, access, "read", [person_id], detail={"timeline": len(lines[: wanted.size])})

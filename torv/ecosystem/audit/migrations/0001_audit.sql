@@ -30,6 +30,15 @@ create table audit.heads (
 );
 create index heads_size on audit.heads (size, number);
 
+-- The keys that heads are signed with, one after the other. The period of one ends where the next one's begins.
+create table audit.keys (
+    number int primary key,
+    kid text not null unique,          -- its thumbprint
+    since timestamptz not null,
+    jws text not null,                 -- the statement that it is in force, signed by itself
+    former_jws text                    -- the same signed by the one before; null for the first, and where that was lost
+);
+
 -- After a legitimate restore: the head that was lost, and with how many leaves the log went on.
 create table audit.breaks (
     number int primary key,
@@ -55,6 +64,7 @@ create trigger leaves_lose_their_salt_only before update on audit.leaves for eac
     when (not (new.salt is null and (old.position, old.hash) = (new.position, new.hash))) execute function base.refuse_change();
 create trigger nodes_keep before delete or truncate or update on audit.nodes for each statement execute function base.refuse_change();
 create trigger heads_keep before delete or truncate or update on audit.heads for each statement execute function base.refuse_change();
+create trigger keys_keep before delete or truncate or update on audit.keys for each statement execute function base.refuse_change();
 create trigger breaks_keep before delete or truncate or update on audit.breaks for each statement execute function base.refuse_change();
 
 -- Canonical JSON (RFC 8785) of a text and of an id, null included. (Stable, as what they call: otherwise they are not inlined.)

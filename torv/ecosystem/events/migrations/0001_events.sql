@@ -9,7 +9,8 @@ create table events.events (
     sequence bigint,                   -- 1, 2, 3 ... of the subject, given with the position
     category text not null,            -- the data category a permit must cover
     person_id uuid,
-    unit_id uuid,                      -- what a permit's limits on rows are held against; null: unknown, and kept out
+    partner_id uuid,                   -- whom alone it is for; null: whoever's permit reaches it
+    unit_id uuid constraint events_unit_known references organisation.units (id), -- whose binding is told, and what limits are held against; null: every binding
     kle text,
     sensitivity int check (sensitivity between 0 and 3),
     data jsonb not null,
@@ -20,6 +21,7 @@ create table events.events (
     at timestamptz not null default clock_timestamp(),
     constraint events_key unique (capability, idempotency_key)
 );
+create view events.v_events as select id, type, subject, unit_id, position, at from events.events;
 create index events_waiting on events.events (seq) where position is null;
 create index events_subject on events.events (subject, sequence);
 create index events_type on events.events (type, position);
@@ -32,9 +34,12 @@ create table events.sources (
 );
 insert into events.sources (name) values ('records'), ('trail');
 
+-- One for each binding that follows events: it keeps its place whoever provides the capability there.
 create table events.subscriptions (
     id uuid primary key,
-    capability text not null constraint subscriptions_one unique, -- it keeps its place whoever provides it
+    key text not null constraint subscriptions_one unique, -- the capability, and `@<unit>` where it is for a unit
+    capability text not null,
+    unit_id uuid references organisation.units (id),
     types text[] not null,
     mode text not null check (mode in ('pull', 'push')),
     path text not null,                -- at the address of the release in service
@@ -49,12 +54,16 @@ create table events.subscriptions (
     created_at timestamptz not null default clock_timestamp()
 );
 
--- What each release has acknowledged of a capability's events: where it goes on when it comes back.
+-- With each, whether it is of a capability's only binding: then every event is for it.
+create view events.v_subscriptions as
+select s.*, (select count(*) < 2 from modules.v_bindings b where b.capability = s.capability) as is_alone from events.subscriptions s;
+
+-- How far each release has come with a binding's events: where it goes on when it comes back.
 create table events.receivers (
-    capability text not null,
+    key text not null,
     release_id uuid not null,
     position bigint not null,
-    primary key (capability, release_id)
+    primary key (key, release_id)
 );
 
 -- Events a receiver has refused, and later ones about the same subject; and dead letters.
@@ -82,3 +91,4 @@ create table events.late (
     at timestamptz not null default clock_timestamp(),
     unique (capability, release_id, idempotency_key)
 );
+create index late_newest on events.late (at desc, id desc);

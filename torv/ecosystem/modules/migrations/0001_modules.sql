@@ -70,8 +70,11 @@ create table modules.contract_versions (
     primary key (capability, major, version)
 );
 
+-- Who provides a capability: in the whole municipality, or (another row) in a unit and what lies below it.
 create table modules.bindings (
-    capability text primary key,
+    key text primary key,              -- the capability, and `@<unit>` where it is for a unit
+    capability text not null,
+    unit_id uuid references organisation.units (id),
     release_id uuid not null references modules.releases (id),
     epoch bigint not null,
     shadow_release_id uuid references modules.releases (id),
@@ -151,4 +154,4 @@ where g.value -> 'operations' ? 'provide';
 create view modules.v_releases as
 select r.id, r.version, m.name as module_name, m.id as module_id, m.partner_id from modules.releases r join modules.modules m on m.id = r.module_id;
 
-create view modules.v_bindings as select capability, release_id from modules.bindings;
+create view modules.v_bindings as select key, capability, unit_id, release_id from modules.bindings;

@@ -1,7 +1,8 @@
 -- Moves and their steps.
 create table moves.moves (
     id uuid primary key,
-    capability text not null references modules.bindings (capability),
+    capability text not null,
+    unit_id uuid references organisation.units (id), -- the move is of this unit's binding; null: of the municipality's
     from_release uuid not null references modules.releases (id),
     to_release uuid not null references modules.releases (id),
     reverses uuid references moves.moves (id),
@@ -14,7 +15,7 @@ create table moves.moves (
     receipt text
 );
 create unique index moves_one_at_a_time on moves.moves (capability) where state in ('planned', 'preflight', 'hydrating', 'shadowing', 'freezing', 'moved');
-create unique index moves_one_watched on moves.moves (capability) where state = 'watching';
+create unique index moves_one_watched on moves.moves (capability, unit_id) nulls not distinct where state = 'watching';
 
 create table moves.steps (
     seq bigint generated always as identity primary key,
@@ -25,4 +26,4 @@ create table moves.steps (
 );
 create index steps_move on moves.steps (move_id, seq);
 
-create view moves.v_moves as select id, capability, state from moves.moves;
+create view moves.v_moves as select id, capability, unit_id, state from moves.moves;

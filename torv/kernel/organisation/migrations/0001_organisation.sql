@@ -93,3 +93,31 @@ create index position_versions_employee on organisation.position_versions (emplo
 create view organisation.v_unit_paths as
 select unit_id, path, string_to_array(path::text, '.')::uuid[] as above, valid_from, valid_to
 from organisation.unit_paths where known_to = 'infinity';
+
+-- For the slices above: what units are called, and who works where, as we know it now.
+create view organisation.v_unit_names as
+select unit_id, name, valid_from, valid_to from organisation.unit_periods where known_to = 'infinity';
+create view organisation.v_positions as
+select employee_id, unit_id, valid_from, valid_to from organisation.position_versions where known_to = 'infinity';
+
+-- A unit and those above it, the root first: where it stands on a day, or stood last, or will stand first. Null: no such unit.
+create function organisation.above(asked uuid, day date) returns uuid[] language sql stable as
+$$ select above from organisation.v_unit_paths where unit_id = asked
+   order by valid_from <= day desc, case when valid_from <= day then valid_from end desc, valid_from limit 1 $$;
+
+-- The same of all units.
+create function organisation.places(day date) returns table (unit_id uuid, above uuid[]) language sql stable as
+$$ select distinct on (p.unit_id) p.unit_id, p.above from organisation.v_unit_paths p
+   order by p.unit_id, p.valid_from <= day desc, case when p.valid_from <= day then p.valid_from end desc, p.valid_from $$;
+
+-- What a unit is called on a day, or was last, or will be first.
+create function organisation.name_of(asked uuid, day date) returns text language sql stable as
+$$ select name from organisation.v_unit_names where unit_id = asked
+   order by valid_from <= day desc, case when valid_from <= day then valid_from end desc, valid_from limit 1 $$;
+
+-- Units that something rests on, such as a supplier of their own: what lies below them stays there meanwhile.
+create table organisation.anchors (
+    unit_id uuid not null constraint anchors_unit_known references organisation.units (id),
+    rests text not null,               -- what rests on it
+    primary key (unit_id, rests)
+);
